@@ -1,0 +1,1 @@
+"""Recordings, levels and spectrograms, in numpy."""

@@ -1,0 +1,1 @@
+"""Weights: files to and from (spec, tensors)."""

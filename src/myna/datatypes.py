@@ -1,0 +1,367 @@
+"""The nouns: what rooms hand to each other. Immutable values, numpy inside.
+
+Letters in shapes: N samples, P phones, C characters, T tokens, F text features.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from myna.errors import AudioError, ConfigError, VoiceError
+from myna.files import replacing
+from myna.specs import TOKENS_PER_SECOND
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+    Ids = NDArray[np.int64]
+
+VOICE_FORMAT = 1
+"""Version of the layout of voice files."""
+
+_SUBTYPES = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
+
+
+def in_range(name: str, value: float, low: float, high: float, hint: str = "") -> None:
+    """Check one setting.
+
+    Raises:
+        ConfigError: `value` is not a number from `low` to `high`; the message gives both.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not low <= value <= high:  # NaN fails the comparison
+        raise ConfigError(f"{name} is {value!r}; it goes from {low:g} to {high:g}.{hint}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audio:
+    """A mono waveform."""
+
+    samples: Floats
+    """(N,) float32, nominally in [-1, 1]."""
+    rate: int
+    """In Hz."""
+
+    def __post_init__(self) -> None:
+        if self.samples.ndim != 1:
+            raise AudioError(f"Audio is mono: one axis of samples, not {self.samples.ndim}.")
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate
+
+    def save(self, path: str | Path) -> None:
+        """Write a WAV, FLAC or Ogg Vorbis file, by the ending of `path`; whole or not at all.
+
+        Samples outside [-1, 1] are clipped.
+
+        Raises:
+            AudioError: another ending, or a folder that does not exist.
+            OSError: the file cannot be written.
+        """
+        path = Path(path)
+        if path.suffix.lower() not in _SUBTYPES:
+            raise AudioError(
+                f"Cannot write {path.name}: the ending says no format Myna writes. "
+                f"Use one of {', '.join(_SUBTYPES)}."
+            )
+        if not path.parent.is_dir():
+            raise AudioError(f"Cannot write {path.name}: the folder {path.parent} does not exist.")
+        container, subtype = _SUBTYPES[path.suffix.lower()]
+        import soundfile
+
+        with replacing(path) as temporary:
+            soundfile.write(temporary, self.samples, self.rate, format=container, subtype=subtype)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """What cloning hears: one clear sentence of one speaker."""
+
+    audio: Audio
+    text: str = ""
+    """What is said in it; empty if unknown, and then only the timbre is taken."""
+    language: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Phonemes:
+    """A stretch of text in one language, as the model reads it."""
+
+    symbols: tuple[str, ...]
+    """One phone each, from the family's symbol table."""
+    language: str
+    text: str
+    """The normalised text that was read."""
+    phones_per_char: tuple[int, ...] | None = None
+    """Phones of each character of `text` (zh and yue), or None where the language does not say."""
+
+    def __post_init__(self) -> None:
+        counts = self.phones_per_char
+        if counts is not None:
+            assert len(counts) == len(self.text), "one count per character"
+            assert sum(counts) == len(self.symbols), "counts add up to the phones"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What the token model reads in one go: one or more stretches of one language each."""
+
+    source: str
+    """The caller's words."""
+    parts: tuple[Phonemes, ...]
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return tuple(symbol for part in self.parts for symbol in part.symbols)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SemanticTokens:
+    """What the token model says, 25 tokens to a second of speech."""
+
+    ids: Ids
+    """(T,)"""
+    ended: bool = True
+    """False if the model was stopped at its limit before it ended the sentence."""
+
+    @property
+    def seconds(self) -> float:
+        """Duration at speed 1."""
+        return len(self.ids) / TOKENS_PER_SECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """Choices a caller may make about how tokens are drawn. Safe to share between threads."""
+
+    temperature: float = 1.0
+    """Above 0, to 2; higher is more varied and less stable."""
+    top_k: int = 15
+    """Keep this many likeliest tokens, 1 to 1025; 1 is greedy."""
+    top_p: float = 1.0
+    """Keep the likeliest tokens that together reach this probability, 0 to 1."""
+    repetition_penalty: float = 1.35
+    """0.5 to 2; above 1, tokens already said (the reference's too) become less likely."""
+    longest_seconds: float = 60.0
+    """Give up on a sentence that has not ended by then, 0.5 to 60."""
+    seed: int | None = None
+    """Same seed, same model, same speech: 0 to 2^63 - 1. None draws a new one each time."""
+
+    def __post_init__(self) -> None:
+        hint = " For greedy choice use top_k=1."
+        in_range("temperature", self.temperature, 1e-5, 2.0, hint if self.temperature == 0 else "")
+        _whole("top_k", self.top_k)
+        in_range("top_k", self.top_k, 1, 1025)
+        in_range("top_p", self.top_p, 0.0, 1.0)
+        in_range("repetition_penalty", self.repetition_penalty, 0.5, 2.0)
+        in_range("longest_seconds", self.longest_seconds, 0.5, 60.0)
+        if self.seed is not None:
+            _whole("seed", self.seed)
+            in_range("seed", self.seed, 0, 2**63 - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Choices a caller may make about how tokens become speech. Safe to share between threads."""
+
+    speed: float = 1.0
+    """0.5 to 2; above 1 is faster."""
+    pause: float = 0.3
+    """Seconds of silence after each sentence but the last, 0 to 10."""
+    noise_scale: float = 0.5
+    """Liveliness of the decoder, 0 to 1; 0 removes its randomness."""
+
+    def __post_init__(self) -> None:
+        in_range("speed", self.speed, 0.5, 2.0)
+        in_range("pause", self.pause, 0.0, 10.0)
+        in_range("noise_scale", self.noise_scale, 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Prompt:
+    """What was said in the reference, and how: the token model goes on from here."""
+
+    text: str
+    language: str
+    phones: Ids
+    """(P,) ids in the family's symbol table."""
+    tokens: Ids
+    """(T,)"""
+    text_features: Floats | None = None
+    """(P, F), or None where the language has none: zeros."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Voice:
+    """A reference, understood: everything speaking needs of it. One file to keep and share."""
+
+    name: str
+    family: str
+    model: str
+    """Fingerprint of the weights that understood it; other weights would misread `timbre`."""
+    timbre: Floats
+    """(width of the family's timbre,)"""
+    prompt: Prompt | None = None
+    """None if the words of the reference are not known."""
+    licence: str = ""
+    """Terms under which this voice may be used, as the maker states them."""
+    consent: str = ""
+    """Whose voice it is and how they agreed, as the maker states it."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What cloning found: duration used, level, warnings. JSON values only."""
+
+    def save(self, path: str | Path) -> None:
+        """Write the voice to one file, whole or not at all. It holds tensors and JSON, no code.
+
+        Raises:
+            VoiceError: the folder does not exist.
+        """
+        path = Path(path)
+        if not path.parent.is_dir():
+            raise VoiceError(f"Cannot write {path}: the folder {path.parent} does not exist.")
+        from safetensors.numpy import save_file
+
+        tensors = {"timbre": self.timbre}
+        facts: dict[str, Any] = {
+            key: getattr(self, key) for key in ("name", "family", "model", "licence", "consent")
+        }
+        facts["details"] = dict(self.details)
+        if self.prompt is not None:
+            facts["prompt"] = {"text": self.prompt.text, "language": self.prompt.language}
+            tensors["prompt.phones"] = self.prompt.phones
+            tensors["prompt.tokens"] = self.prompt.tokens
+            if self.prompt.text_features is not None:
+                tensors["prompt.text_features"] = self.prompt.text_features
+        header = {"myna.voice": json.dumps({"format": VOICE_FORMAT, **facts}, ensure_ascii=False)}
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, metadata=header)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Voice:
+        """Read a voice file.
+
+        Raises:
+            VoiceError: there is no such file, or it is no voice file, or of a newer layout.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise VoiceError(f"There is no voice file {path}.")
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, framework="numpy") as stream:
+                facts = json.loads((stream.metadata() or {})["myna.voice"])
+                names = stream.keys()
+                tensors = {name: stream.get_tensor(name) for name in names}
+            if facts.pop("format") != VOICE_FORMAT:
+                raise VoiceError(f"{path} was written by a newer Myna; update to read it.")
+            said = facts.pop("prompt", None)
+            prompt = said and Prompt(
+                text=str(said["text"]),
+                language=str(said["language"]),
+                phones=tensors["prompt.phones"],
+                tokens=tensors["prompt.tokens"],
+                text_features=tensors.get("prompt.text_features"),
+            )
+            voice = cls(timbre=tensors["timbre"], prompt=prompt, **facts)
+            voice._check(path)
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, VoiceError):
+                raise
+            raise VoiceError(
+                f"{path} is no voice file, or it is damaged ({error}). "
+                f"Voice files come from `myna clone` or Voice.save."
+            ) from error
+        return voice
+
+    def _check(self, path: Path) -> None:
+        import numpy as np
+
+        prompt = self.prompt
+        sound = self.timbre.ndim == 1 and bool(np.isfinite(self.timbre).all())
+        if prompt is not None:
+            sound &= prompt.phones.ndim == prompt.tokens.ndim == 1
+            features = prompt.text_features
+            sound &= features is None or features.shape[:1] == prompt.phones.shape
+        if not sound:
+            raise VoiceError(f"{path} is damaged: its tensors have shapes no voice has.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Utterance:
+    """One request: say this text with this voice."""
+
+    text: str
+    voice: Voice
+    language: str = "auto"
+    sampling: Sampling = field(default_factory=Sampling)
+    delivery: Delivery = field(default_factory=Delivery)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When something is said, in seconds from the start of the audio."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentenceReport:
+    """How one sentence went."""
+
+    text: str
+    phones: int
+    tokens: int
+    seconds: float
+    """Duration of its speech, without the pause."""
+    ended: bool
+    """False if the model did not end the sentence and was stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechReport:
+    """How an utterance went."""
+
+    model: str
+    seed: int
+    """Give it as `Sampling.seed` to hear the same again."""
+    sentences: tuple[SentenceReport, ...]
+    warnings: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Speech:
+    """The result."""
+
+    audio: Audio
+    sentences: tuple[Sentence, ...]
+    timings: tuple[Timing, ...]
+    """One per sentence."""
+    report: SpeechReport
+
+    @property
+    def phonemes(self) -> tuple[Phonemes, ...]:
+        """All parts of all sentences, in order."""
+        return tuple(part for sentence in self.sentences for part in sentence.parts)
+
+    def save(self, path: str | Path) -> None:
+        """Write the audio; see `Audio.save`."""
+        self.audio.save(path)
+
+
+def _whole(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ConfigError(f"{name} is {value!r}; it is a whole number.")

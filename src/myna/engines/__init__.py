@@ -1,0 +1,1 @@
+"""Run the models: numpy in, numpy out, whatever computes in between."""

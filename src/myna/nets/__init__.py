@@ -1,0 +1,1 @@
+"""Every network once: inference, training and export share it."""

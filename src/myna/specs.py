@@ -1,0 +1,185 @@
+"""Every model family is one row of values; nothing else knows what a family is.
+
+Code asks about abilities (`spec.decoder.speaker_vector is not None`), never about names.
+
+Source of the published rows: the configuration files and constructors of GPT-SoVITS (MIT),
+revision 48b1a01; every width is checked against the recorded shapes by the parity tests.
+"""
+
+from dataclasses import dataclass, field, replace
+from math import prod
+
+from myna.errors import ConfigError
+
+TOKENS_PER_SECOND = 25
+"""Semantic tokens are made from content features in pairs, whatever the family."""
+
+CONTENT_RATE = 16_000
+"""Sample rate in Hz of what content and speaker encoders hear."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpectrogramSpec:
+    """An analysis window; lengths in samples, `rate` in Hz."""
+
+    rate: int
+    window: int
+    hop: int
+
+    @property
+    def bins(self) -> int:
+        """Frequencies from 0 Hz to rate / 2."""
+        return self.window // 2 + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenModelSpec:
+    """The autoregressive model from phonemes to semantic tokens (S1)."""
+
+    phones: int
+    """Rows of the phone table; may exceed the symbols in use (v1 has spare rows)."""
+    text_features: int = 1024
+    width: int = 512
+    heads: int = 16
+    layers: int = 24
+    feedforward: int = 2048
+    codes: int = 1024
+    """Semantic tokens are 0 to codes - 1; `end` is one more."""
+    positions: int = 4000
+    """Longest stream of phones, and longest stream of tokens, with its prompt."""
+    least_tokens: int = 11
+    """The end token is not offered before this many tokens were drawn."""
+    most_tokens: int = 1500
+    """Tokens after which a sentence that does not end is given up."""
+
+    @property
+    def end(self) -> int:
+        """Id of the token that ends speech."""
+        return self.codes
+
+    @property
+    def head_width(self) -> int:
+        return self.width // self.heads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorSpec:
+    """The HiFi-GAN generator: latent frames to samples (arXiv:2010.05646)."""
+
+    channels: int = 512
+    """Width before the first upsampling; every stage halves it."""
+    rates: tuple[int, ...] = (10, 8, 2, 2, 2)
+    kernels: tuple[int, ...] = (16, 16, 8, 2, 2)
+    resblock_kernels: tuple[int, ...] = (3, 7, 11)
+    resblock_dilations: tuple[int, ...] = (1, 3, 5)
+
+    @property
+    def hop(self) -> int:
+        """Samples per latent frame."""
+        return prod(self.rates)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderSpec:
+    """The VITS-type decoder from semantic tokens to a waveform (S2)."""
+
+    phones: int
+    """Rows of the phone table of the prior encoder."""
+    reference_bins: int = 704
+    """Lowest bins of the reference spectrogram that the reference encoder reads."""
+    timbre: int = 512
+    """Width of the timbre vector that flow and generator are conditioned on."""
+    speaker_vector: int | None = None
+    """Width of the speaker vector added to the timbre, or None for a family without one."""
+    content: int = 768
+    codes: int = 1024
+    hidden: int = 192
+    feedforward: int = 768
+    heads: int = 2
+    text_layers: int = 6
+    half_layers: int = 3
+    """Layers of the encoder before the text fusion, and of the one after it."""
+    fusion: int = 512
+    fusion_heads: int = 4
+    flow_layers: int = 4
+    flows: int = 4
+    posterior_layers: int = 16
+    kernel: int = 5
+    frames_per_token: int = 2
+    generator: GeneratorSpec = field(default_factory=GeneratorSpec)
+    spectrogram: SpectrogramSpec = SpectrogramSpec(rate=32_000, window=2048, hop=640)
+
+    @property
+    def samples_per_token(self) -> int:
+        """At speed 1."""
+        return self.frames_per_token * self.generator.hop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilySpec:
+    """One family of voices: what its two models and their helpers look like."""
+
+    name: str
+    symbols: str
+    """Name of the symbol table that its phone ids index, see `myna.text.symbols`."""
+    languages: tuple[str, ...]
+    token_model: TokenModelSpec
+    decoder: DecoderSpec
+    content_encoder: str = "hubert-base"
+    text_encoder: str | None = "roberta-large"
+    """Model of `text_features` for `text_encoder_languages`; other languages read zeros."""
+    text_encoder_languages: tuple[str, ...] = ("zh",)
+    speaker_encoder: str | None = None
+    """Model of the speaker vector; None where `decoder.speaker_vector` is None."""
+
+    @property
+    def rate(self) -> int:
+        """Sample rate of the speech, in Hz."""
+        return self.decoder.spectrogram.rate
+
+
+_V1 = FamilySpec(
+    name="v1",
+    symbols="v1",
+    languages=("zh", "en", "ja"),
+    token_model=TokenModelSpec(phones=512),
+    decoder=DecoderSpec(phones=322, reference_bins=1025),
+)
+_V2 = FamilySpec(
+    name="v2",
+    symbols="v2",
+    languages=("zh", "en", "ja", "ko", "yue"),
+    token_model=TokenModelSpec(phones=732),
+    decoder=DecoderSpec(phones=732),
+)
+_V2_PRO = replace(
+    _V2,
+    name="v2Pro",
+    decoder=replace(_V2.decoder, timbre=1024, speaker_vector=20_480),
+    speaker_encoder="eres2netv2",
+)
+_V2_PRO_PLUS = replace(
+    _V2_PRO,
+    name="v2ProPlus",
+    decoder=replace(
+        _V2_PRO.decoder, generator=GeneratorSpec(channels=768, kernels=(20, 16, 8, 2, 2))
+    ),
+)
+
+FAMILIES: dict[str, FamilySpec] = {
+    family.name: family for family in (_V1, _V2, _V2_PRO, _V2_PRO_PLUS)
+}
+
+
+def family(name: str) -> FamilySpec:
+    """The family called `name`.
+
+    Raises:
+        ConfigError: there is none; the message lists those there are.
+    """
+    try:
+        return FAMILIES[name]
+    except KeyError:
+        raise ConfigError(
+            f"There is no model family {name!r}; known ones are {', '.join(FAMILIES)}."
+        ) from None

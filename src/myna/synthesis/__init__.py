@@ -1,0 +1,1 @@
+"""Clone a voice, and speak with it."""

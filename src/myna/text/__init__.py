@@ -1,0 +1,1 @@
+"""Characters to phonemes; one folder per language."""
