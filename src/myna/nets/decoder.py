@@ -1,0 +1,123 @@
+"""The decoder (S2): semantic tokens, phonemes and a timbre to a waveform.
+
+Letters in shapes: B batch, T tokens, E content frames (two per token), P phones, K bins, R frames
+of a reference, C content channels, H latent channels, G timbre channels, N samples.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from myna.nets.flow import Flow
+from myna.nets.generator import Generator
+from myna.nets.posterior_encoder import PosteriorEncoder
+from myna.nets.prior_encoder import PriorEncoder, change_speed
+from myna.nets.reference_encoder import ReferenceEncoder, full_mask
+from myna.specs import DecoderSpec
+
+
+class Decoder(nn.Module):
+    """A conditional VITS (arXiv:2106.06103) whose text is semantic tokens and phonemes.
+
+    Source: GPT-SoVITS, `SynthesizerTrn`; values checked against recorded ones in the parity tests.
+
+    Args:
+        training: also build the posterior encoder, which only training uses.
+    """
+
+    def __init__(self, spec: DecoderSpec, *, training: bool = False) -> None:
+        super().__init__()
+        self.spec = spec
+        self.content_downsample = nn.Conv1d(spec.content, spec.content, 2, stride=2)
+        self.codebook = nn.Embedding(spec.codes, spec.content)
+        self.reference_encoder = ReferenceEncoder(spec)
+        self.prior_encoder = PriorEncoder(spec)
+        self.flow = Flow(spec)
+        self.generator = Generator(spec.generator, spec.hidden, spec.timbre)
+        if training:
+            self.posterior_encoder = PosteriorEncoder(spec)
+        if spec.speaker_vector is not None:
+            self.speaker_vector = nn.Linear(spec.speaker_vector, spec.timbre)
+            self.timbre_activation = nn.PReLU(spec.timbre)
+            self.timbre_to_prior = nn.Linear(spec.timbre, spec.fusion)
+
+    def tokens(self, content: Tensor) -> Tensor:
+        """Content features (B, C, E) -> semantic tokens (B, E // 2), the nearest codes."""
+        x = self.content_downsample(content).transpose(1, 2)
+        codes = self.codebook.weight
+        # |x - c|^2 without |x|^2, which is the same for all codes.
+        distance = codes.square().sum(1) - 2 * (x @ codes.t())
+        return distance.argmin(-1)
+
+    def timbre(self, spectrogram: Tensor, mask: Tensor, speaker: Tensor | None) -> Tensor:
+        """Timbre of a reference.
+
+        Args:
+            spectrogram: (B, at least K, R) linear magnitudes.
+            mask: (B, 1, R), 1 where there is sound.
+            speaker: (B, width of the speaker vector); None for a family without one.
+
+        Returns:
+            (B, G, 1).
+        """
+        x: Tensor = self.reference_encoder(spectrogram, mask)
+        if self.spec.speaker_vector is None:
+            return x
+        assert speaker is not None, "this family reads a speaker vector"
+        return self.timbre_activation(x + self.speaker_vector(speaker)[..., None])
+
+    def prior_timbre(self, timbre: Tensor) -> Tensor:
+        """The timbre as the prior encoder reads it: (B, G, 1) -> (B, fusion width, 1)."""
+        if self.spec.speaker_vector is None:
+            return timbre
+        return self.timbre_to_prior(timbre.transpose(1, 2)).transpose(1, 2)
+
+    def content(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, T) -> codebook entries at the content rate, (B, C, E)."""
+        entries = self.codebook(tokens).transpose(1, 2)
+        return F.interpolate(entries, scale_factor=float(self.spec.frames_per_token))
+
+    def join(self, tokens: Tensor, phones: Tensor, timbre: Tensor) -> Tensor:
+        """tokens (B, T), phones (B, P), timbre (B, G, 1) -> (B, H, E): the prior's hidden state."""
+        content = self.content(tokens)
+        text_mask = torch.ones_like(phones, dtype=content.dtype)[:, None]
+        return self.prior_encoder.join(
+            content, full_mask(content), phones, text_mask, self.prior_timbre(timbre)
+        )
+
+    def render(
+        self, joined: Tensor, timbre: Tensor, noise: Tensor | None, speed: float = 1.0
+    ) -> Tensor:
+        """Hidden state of the prior to a waveform.
+
+        Args:
+            joined: (B, H, E).
+            timbre: (B, G, 1).
+            noise: (B, H, E'), already scaled, E' frames at this speed; None for none.
+            speed: above 1 is faster.
+
+        Returns:
+            (B, N), N = E' * hop of the generator.
+        """
+        joined, mask = change_speed(joined, full_mask(joined), speed)
+        mean, log_deviation = self.prior_encoder.prior(joined, mask)
+        z = mean if noise is None else mean + noise * torch.exp(log_deviation)
+        z = self.flow.reverse(z, mask, timbre)
+        samples: Tensor = self.generator(z * mask, timbre)
+        return samples[:, 0]
+
+    def forward(
+        self,
+        tokens: Tensor,
+        phones: Tensor,
+        timbre: Tensor,
+        noise: Tensor | None = None,
+        speed: float = 1.0,
+    ) -> Tensor:
+        """tokens (B, T), phones (B, P), timbre (B, G, 1) -> waveform (B, N); see `render`."""
+        return self.render(self.join(tokens, phones, timbre), timbre, noise, speed)
+
+
+def frames_at(frames: int, speed: float) -> int:
+    """Frames that `frames` become at a speed."""
+    return frames if speed == 1 else int(frames / speed) + 1

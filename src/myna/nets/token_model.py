@@ -1,0 +1,190 @@
+"""The token model (S1): phonemes and a prompt to semantic tokens, one at a time.
+
+A post-norm transformer over [text | tokens]. Text sees all text and no token; a token sees all text
+and the tokens up to itself. `prefill` reads text and prompt at once, `step` adds one token to each
+of several requests. How keys and values are kept is the cache's affair, see `myna.nets.cache`.
+
+Letters in shapes: B requests, P phones, T tokens, S = P + T, W width, H heads, D head width,
+F text features, V vocabulary (codes and the end token).
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from myna.nets.cache import Cache
+from myna.specs import TokenModelSpec
+
+RowsLinear = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""x (B, K), weight (N, K), bias (N,) -> (B, N); `torch.nn.functional.linear` is one."""
+
+
+class TokenModel(nn.Module):
+    """Source: GPT-SoVITS, `t2s_model`; values checked against recorded ones in the parity tests."""
+
+    def __init__(self, spec: TokenModelSpec, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.spec = spec
+        self.text_features = nn.Linear(spec.text_features, spec.width)
+        self.phone_embedding = nn.Embedding(spec.phones, spec.width)
+        self.phone_positions = Positions(spec.width, spec.positions)
+        self.token_embedding = nn.Embedding(spec.codes + 1, spec.width)
+        self.token_positions = Positions(spec.width, spec.positions)
+        self.layers = nn.ModuleList(Layer(spec, dropout) for _ in range(spec.layers))
+        self.head = nn.Linear(spec.width, spec.codes + 1, bias=False)
+
+    def embed_phones(self, phones: Tensor, features: Tensor | None) -> Tensor:
+        """phones (B, P), features (B, P, F) or None for zeros -> (B, P, W)."""
+        x = self.phone_embedding(phones)
+        # A linear map of zeros is its bias.
+        meant = self.text_features.bias if features is None else self.text_features(features)
+        return self.phone_positions(x + meant)
+
+    def embed_tokens(self, tokens: Tensor, start: Tensor | int = 0) -> Tensor:
+        """tokens (B, T) at positions from `start`, an int or (B, 1) -> (B, T, W)."""
+        return self.token_positions(self.token_embedding(tokens), start)
+
+    def forward(self, x: Tensor, mask: Tensor, cache: Cache | None = None) -> Tensor:
+        """Embedded sequence (B, S, W), mask (S, S) or (B, 1, S, S), True where seen -> (B, S, W).
+
+        Every key and value passes through `cache` if there is one.
+        """
+        for index, layer in enumerate(self.layers):
+            x = layer(x, index, mask, cache)
+        return x
+
+    def prefill(
+        self, phones: Tensor, features: Tensor | None, prompt: Tensor, cache: Cache
+    ) -> Tensor:
+        """Read text and prompt of one request, or of several of equal lengths.
+
+        Args:
+            phones: (B, P) ids, those of the prompt first.
+            features: (B, P, F), or None for zeros.
+            prompt: (B, T) tokens; T may be 0.
+            cache: takes every key and value.
+
+        Returns:
+            (B, V) logits of the next token.
+        """
+        x = torch.cat([self.embed_phones(phones, features), self.embed_tokens(prompt)], dim=1)
+        hidden = self(x, sight(phones.shape[1], prompt.shape[1], x.device), cache)
+        return self.head(hidden[:, -1])
+
+    def step(
+        self, tokens: Tensor, positions: Tensor, cache: Cache, linear: RowsLinear = F.linear
+    ) -> Tensor:
+        """Add one token to each request.
+
+        Args:
+            tokens: (B,) just drawn.
+            positions: (B,) of each in its stream of tokens, the prompt counted.
+            cache: holds what came before; takes the new keys and values.
+            linear: maps rows that belong to different requests; see `myna.nets.lanes`.
+
+        Returns:
+            (B, V) logits of the next token.
+        """
+        x = self.embed_tokens(tokens[:, None], positions[:, None])[:, 0]
+        for index, layer in enumerate(self.layers):
+            assert isinstance(layer, Layer)
+            x = layer.step(x, index, cache, linear)
+        return linear(x, self.head.weight, None)
+
+
+class Layer(nn.Module):
+    """One post-norm transformer layer."""
+
+    def __init__(self, spec: TokenModelSpec, dropout: float) -> None:
+        super().__init__()
+        self.attention = SelfAttention(spec.width, spec.heads)
+        self.attention_norm = nn.LayerNorm(spec.width)
+        self.feedforward = nn.Sequential(
+            nn.Linear(spec.width, spec.feedforward),
+            nn.ReLU(),
+            nn.Linear(spec.feedforward, spec.width),
+        )
+        self.feedforward_norm = nn.LayerNorm(spec.width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, index: int, mask: Tensor, cache: Cache | None) -> Tensor:
+        """(B, S, W) -> (B, S, W)."""
+        x = self.attention_norm(x + self.dropout(self.attention(x, index, mask, cache)))
+        return self.feedforward_norm(x + self.dropout(self.feedforward(x)))
+
+    def step(self, x: Tensor, index: int, cache: Cache, linear: RowsLinear) -> Tensor:
+        """(B, W) -> (B, W)."""
+        attention, widen, narrow = self.attention, self.feedforward[0], self.feedforward[2]
+        assert isinstance(widen, nn.Linear)
+        assert isinstance(narrow, nn.Linear)
+        q, k, v = linear(x, attention.qkv.weight, attention.qkv.bias).chunk(3, dim=-1)
+        seen = cache.step(index, attention.split(q), attention.split(k), attention.split(v))
+        x = self.attention_norm(
+            x + linear(seen.flatten(1), attention.out.weight, attention.out.bias)
+        )
+        wide = linear(x, widen.weight, widen.bias).relu_()
+        return self.feedforward_norm(x + linear(wide, narrow.weight, narrow.bias))
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention with queries, keys and values in one map."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def split(self, x: Tensor) -> Tensor:
+        """(B, W) -> (B, H, D)."""
+        return x.unflatten(-1, (self.heads, -1))
+
+    def forward(self, x: Tensor, index: int, mask: Tensor, cache: Cache | None) -> Tensor:
+        """(B, S, W) -> (B, S, W)."""
+        q, k, v = (
+            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for part in self.qkv(x).chunk(3, dim=-1)
+        )
+        if cache is not None:
+            cache.prefill(index, k, v)
+        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self.out(seen.transpose(1, 2).flatten(2))
+
+
+class Positions(nn.Module):
+    """Sinusoids (arXiv:1706.03762), scaled by one learned number and added."""
+
+    table: Tensor
+
+    def __init__(self, width: int, longest: int) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.ones(1))
+        # Not a parameter and not in any file; computed even when the parameters are on meta.
+        self.register_buffer("table", sinusoids(longest, width), persistent=False)
+
+    def forward(self, x: Tensor, start: Tensor | int = 0) -> Tensor:
+        """(B, T, W), first position `start` (an int, or (B, 1)) -> (B, T, W)."""
+        if isinstance(start, int):
+            rows = self.table[start : start + x.shape[1]]
+        else:
+            rows = self.table[start + torch.arange(x.shape[1], device=x.device)]
+        return x + self.alpha * rows
+
+
+def sinusoids(longest: int, width: int) -> Tensor:
+    """(longest, width) on the CPU: sine in even columns, cosine in odd ones, base 10000."""
+    with torch.device("cpu"):
+        position = torch.arange(longest, dtype=torch.float32)[:, None]
+        rate = torch.exp(torch.arange(0, width, 2).float() * (-math.log(10_000.0) / width))
+        return torch.stack([(position * rate).sin(), (position * rate).cos()], -1).flatten(1)
+
+
+def sight(phones: int, tokens: int, device: torch.device) -> Tensor:
+    """Who sees whom: (S, S), True where the row's position looks at the column's."""
+    seen = torch.ones(phones + tokens, phones + tokens, dtype=torch.bool, device=device).tril()
+    seen[:phones] = False
+    seen[:, :phones] = True
+    return seen

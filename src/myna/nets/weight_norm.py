@@ -1,0 +1,126 @@
+"""Convolutions whose kernel is kept as a direction and a length (arXiv:1602.07868).
+
+Training keeps the pair `weight_v`, `weight_g`; inference folds it into one `weight` once, so that
+nothing is normalised again on every call. The published files use the old layout, in which the
+length of a transposed convolution is taken per *input* channel: over every axis but the first.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class WeightNormConv1d(nn.Module):
+    """A (transposed) 1-d convolution with weight normalisation.
+
+    Args:
+        dim: the axis of the kernel that keeps a length of its own.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        dilation: int = 1,
+        groups: int = 1,
+        transposed: bool = False,
+        dim: int = 0,
+    ) -> None:
+        super().__init__()
+        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
+        self.transposed, self.dim = transposed, dim
+        plain = self._plain(inputs, outputs, kernel)
+        assert plain.bias is not None
+        direction = plain.weight.detach()
+        self.weight_v = nn.Parameter(direction.clone())
+        self.weight_g = nn.Parameter(_length(direction, dim))
+        self.bias = nn.Parameter(plain.bias.detach().clone())
+        self.inputs, self.outputs, self.kernel = inputs, outputs, kernel
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, T) -> (B, outputs, T')."""
+        weight = kernel(self.weight_v, self.weight_g, self.dim)
+        if self.transposed:
+            return F.conv_transpose1d(
+                x, weight, self.bias, self.stride, self.padding, 0, self.groups, self.dilation
+            )
+        return F.conv1d(x, weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+    def folded(self) -> nn.Conv1d | nn.ConvTranspose1d:
+        """The same convolution with a plain kernel."""
+        plain = self._plain(self.inputs, self.outputs, self.kernel, device=torch.device("meta"))
+        weight = kernel(self.weight_v, self.weight_g, self.dim).detach()
+        plain.weight = nn.Parameter(weight, requires_grad=False)
+        plain.bias = nn.Parameter(self.bias.detach(), requires_grad=False)
+        return plain
+
+    def _plain(
+        self, inputs: int, outputs: int, kernel: int, device: torch.device | None = None
+    ) -> nn.Conv1d | nn.ConvTranspose1d:
+        if self.transposed:
+            return nn.ConvTranspose1d(
+                inputs,
+                outputs,
+                kernel,
+                self.stride,
+                self.padding,
+                groups=self.groups,
+                dilation=self.dilation,
+                device=device,
+            )
+        return nn.Conv1d(
+            inputs,
+            outputs,
+            kernel,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+            device=device,
+        )
+
+
+def kernel(direction: Tensor, length: Tensor, dim: int = 0) -> Tensor:
+    """The kernel of the given direction and length, in the dtype of `direction`."""
+    return direction * (length / _length(direction, dim))
+
+
+def fold(net: nn.Module) -> nn.Module:
+    """Replace every weight-normed convolution in `net`, in place, by a plain one."""
+    for name, child in net.named_children():
+        if isinstance(child, WeightNormConv1d):
+            setattr(net, name, child.folded())
+        else:
+            fold(child)
+    return net
+
+
+def fold_tensors(tensors: Mapping[str, Tensor], dims: Mapping[str, int] = {}) -> dict[str, Tensor]:
+    """The same weights with every `weight_v`, `weight_g` pair folded to `weight`, in float32.
+
+    Args:
+        tensors: parameters by name; those already plain stay as they are.
+        dims: axis that keeps a length of its own, for convolutions where it is not the first.
+    """
+    folded = {}
+    for name, tensor in tensors.items():
+        if name.endswith(".weight_g"):
+            continue
+        if name.endswith(".weight_v"):
+            conv = name.removesuffix(".weight_v")
+            length = tensors[f"{conv}.weight_g"].float()
+            folded[f"{conv}.weight"] = kernel(tensor.float(), length, dims.get(conv, 0))
+        else:
+            folded[name] = tensor
+    return folded
+
+
+def _length(direction: Tensor, dim: int) -> Tensor:
+    others = [axis for axis in range(direction.ndim) if axis != dim]
+    return torch.linalg.vector_norm(direction, dim=others, keepdim=True)
