@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from myna.errors import AudioError, ConfigError, VoiceError
 from myna.files import replacing
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 VOICE_FORMAT = 1
 """Version of the layout of voice files."""
 
-_SUBTYPES = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
+CONTAINERS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
+"""Endings of the files we write, and libsndfile's names of container and coding."""
+
+_WRITE_BLOCK = 1 << 16
+"""Samples given to libsndfile at once: its Vorbis encoder overflows the stack on minutes."""
 
 
 def in_range(name: str, value: float, low: float, high: float, hint: str = "") -> None:
@@ -66,18 +70,26 @@ class Audio:
             OSError: the file cannot be written.
         """
         path = Path(path)
-        if path.suffix.lower() not in _SUBTYPES:
+        if path.suffix.lower() not in CONTAINERS:
             raise AudioError(
                 f"Cannot write {path.name}: the ending says no format Myna writes. "
-                f"Use one of {', '.join(_SUBTYPES)}."
+                f"Use one of {', '.join(CONTAINERS)}."
             )
         if not path.parent.is_dir():
             raise AudioError(f"Cannot write {path.name}: the folder {path.parent} does not exist.")
-        container, subtype = _SUBTYPES[path.suffix.lower()]
+        with replacing(path) as temporary:
+            self.write(temporary, path.suffix.lower())
+
+    def write(self, target: Path | BinaryIO, ending: str) -> None:
+        """Encode into an open binary stream, or a file of any name; `ending` is of `CONTAINERS`."""
         import soundfile
 
-        with replacing(path) as temporary:
-            soundfile.write(temporary, self.samples, self.rate, format=container, subtype=subtype)
+        container, subtype = CONTAINERS[ending]
+        with soundfile.SoundFile(
+            target, "w", self.rate, channels=1, format=container, subtype=subtype
+        ) as sound:
+            for start in range(0, len(self.samples), _WRITE_BLOCK):
+                sound.write(self.samples[start : start + _WRITE_BLOCK])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +156,7 @@ class Sampling:
     temperature: float = 1.0
     """Above 0, to 2; higher is more varied and less stable."""
     top_k: int = 15
-    """Keep this many likeliest tokens, 1 to 1025; 1 is greedy."""
+    """Keep this many likeliest tokens, 1 to 10000 (all there are); 1 is greedy."""
     top_p: float = 1.0
     """Keep the likeliest tokens that together reach this probability, 0 to 1."""
     repetition_penalty: float = 1.35
@@ -158,7 +170,7 @@ class Sampling:
         hint = " For greedy choice use top_k=1."
         in_range("temperature", self.temperature, 1e-5, 2.0, hint if self.temperature == 0 else "")
         _whole("top_k", self.top_k)
-        in_range("top_k", self.top_k, 1, 1025)
+        in_range("top_k", self.top_k, 1, 10_000)
         in_range("top_p", self.top_p, 0.0, 1.0)
         in_range("repetition_penalty", self.repetition_penalty, 0.5, 2.0)
         in_range("longest_seconds", self.longest_seconds, 0.5, 60.0)
@@ -177,11 +189,16 @@ class Delivery:
     """Seconds of silence after each sentence but the last, 0 to 10."""
     noise_scale: float = 0.5
     """Liveliness of the decoder, 0 to 1; 0 removes its randomness."""
+    rate: int | None = None
+    """Samples per second of the result, 8000 to 96000; None is the model's own."""
 
     def __post_init__(self) -> None:
         in_range("speed", self.speed, 0.5, 2.0)
         in_range("pause", self.pause, 0.0, 10.0)
         in_range("noise_scale", self.noise_scale, 0.0, 1.0)
+        if self.rate is not None:
+            _whole("rate", self.rate)
+            in_range("rate", self.rate, 8_000, 96_000)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -228,7 +245,7 @@ class Voice:
             raise VoiceError(f"Cannot write {path}: the folder {path.parent} does not exist.")
         from safetensors.numpy import save_file
 
-        tensors = {"timbre": self.timbre}
+        tensors: dict[str, NDArray[Any]] = {"timbre": self.timbre}
         facts: dict[str, Any] = {
             key: getattr(self, key) for key in ("name", "family", "model", "licence", "consent")
         }
@@ -301,6 +318,8 @@ class Utterance:
     text: str
     voice: Voice
     language: str = "auto"
+    cut: str = "cut5"
+    """How long text is cut into sentences, see `myna.text.cutting`."""
     sampling: Sampling = field(default_factory=Sampling)
     delivery: Delivery = field(default_factory=Delivery)
 

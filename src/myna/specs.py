@@ -8,6 +8,7 @@ revision 48b1a01; every width is checked against the recorded shapes by the pari
 
 from dataclasses import dataclass, field, replace
 from math import prod
+from typing import TypeVar
 
 from myna.errors import ConfigError
 
@@ -183,3 +184,78 @@ def family(name: str) -> FamilySpec:
         raise ConfigError(
             f"There is no model family {name!r}; known ones are {', '.join(FAMILIES)}."
         ) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubertSpec:
+    """The content encoder: 16 kHz samples to content features (arXiv:2106.07447)."""
+
+    width: int = 768
+    heads: int = 12
+    layers: int = 12
+    feedforward: int = 3072
+    filters: int = 512
+    kernels: tuple[int, ...] = (10, 3, 3, 3, 3, 2, 2)
+    strides: tuple[int, ...] = (5, 2, 2, 2, 2, 2, 2)
+    position_kernel: int = 128
+    position_groups: int = 16
+
+    def frames(self, samples: int) -> int:
+        """Frames that so many samples give, 50 per second; 0 if they are too few."""
+        for kernel, stride in zip(self.kernels, self.strides, strict=True):
+            samples = max(0, (samples - kernel) // stride + 1)
+        return samples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobertaSpec:
+    """The text encoder: characters to text features (arXiv:1907.11692)."""
+
+    vocabulary: int = 21_128
+    width: int = 1024
+    heads: int = 16
+    layers: int = 24
+    """As published."""
+    used_layers: int = 22
+    """Text features are the output of this layer; later ones are never computed."""
+    feedforward: int = 4096
+    positions: int = 512
+    """Longest text in characters, with the marks before and after it."""
+    token_types: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ERes2NetSpec:
+    """The speaker encoder: filterbank to speaker vector (arXiv:2406.02167)."""
+
+    bands: int = 80
+    channels: int = 64
+    blocks: tuple[int, int, int, int] = (3, 4, 6, 3)
+    base_width: int = 24
+    scale: int = 4
+    """Groups that the channels of a block are split into."""
+    expansion: int = 4
+    head_width: int = 192
+    """Width of the published pooling head, which families do not use."""
+
+    @property
+    def width(self) -> int:
+        """Of the speaker vector: channels times bands after the last stage."""
+        return self.channels * 8 * self.expansion * (self.bands // 8)
+
+
+ENCODERS: dict[str, HubertSpec | RobertaSpec | ERes2NetSpec] = {
+    "hubert-base": HubertSpec(),
+    "roberta-large": RobertaSpec(),
+    "eres2netv2": ERes2NetSpec(),
+}
+"""By the names that families use in `content_encoder`, `text_encoder` and `speaker_encoder`."""
+
+Encoder = TypeVar("Encoder", HubertSpec, RobertaSpec, ERes2NetSpec)
+
+
+def encoder_spec(name: str, kind: type[Encoder]) -> Encoder:
+    """The encoder called `name`, which a family says is of this kind."""
+    spec = ENCODERS[name]
+    assert isinstance(spec, kind), f"{name} is no {kind.__name__}"
+    return spec

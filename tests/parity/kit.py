@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -64,9 +65,10 @@ def integers(name: str, shape: tuple[int, ...], low: int, high: int) -> np.ndarr
     return array
 
 
-def state(manifest: str) -> dict[str, np.ndarray]:
-    """Synthetic weights of a network, by published name."""
-    tensors: dict[str, np.ndarray] = _weights().load_state(KIT / "manifests" / f"{manifest}.json")
+def state(manifest: str, keys: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    """Synthetic weights of a network, by published name; all of them, or only `keys`."""
+    path = KIT / "manifests" / f"{manifest}.json"
+    tensors: dict[str, np.ndarray] = _weights().load_state(path, keys)
     return tensors
 
 

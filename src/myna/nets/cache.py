@@ -4,7 +4,7 @@ The token model hands every key and value to a cache and asks it to attend, so a
 preallocated one and one with shapes fit for CUDA graphs are three classes and one model.
 
 Letters in shapes: L layers, B requests in this call, R slots, H heads, S positions, D head width,
-C capacity.
+C capacity. Keys and values travel together, along an axis of two.
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from torch.nn import functional as F
 class Cache(Protocol):
     """What the token model needs of a cache."""
 
-    def prefill(self, layer: int, keys: Tensor, values: Tensor) -> None:
-        """Keep keys and values, each (B, H, S, D), of requests that start now."""
+    def prefill(self, layer: int, past: Tensor) -> None:
+        """Keep keys and values, (B, 2, H, S, D), of requests that start now."""
 
-    def step(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Keep one key and value per request and attend to all of its: (B, H, D) each -> same."""
+    def step(self, layer: int, query: Tensor, new: Tensor) -> Tensor:
+        """Keep one position, (B, 2, H, D), and attend to all: query (B, H, D) -> (B, H, D)."""
         ...
 
 
@@ -30,37 +30,41 @@ class GrowingCache:
     """Keys and values joined by concatenation: the plainest cache, for requests of equal length."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self._kept: dict[int, Tensor] = {}
 
-    def prefill(self, layer: int, keys: Tensor, values: Tensor) -> None:
-        self._kept[layer] = keys, values
+    def prefill(self, layer: int, past: Tensor) -> None:
+        self._kept[layer] = past
 
-    def step(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        keys, values = self._kept[layer]
-        keys = torch.cat([keys, key[:, :, None]], dim=2)
-        values = torch.cat([values, value[:, :, None]], dim=2)
-        self._kept[layer] = keys, values
-        return F.scaled_dot_product_attention(query[:, :, None], keys, values)[:, :, 0]
+    def step(self, layer: int, query: Tensor, new: Tensor) -> Tensor:
+        kept = self._kept[layer] = torch.cat([self._kept[layer], new[..., None, :]], dim=3)
+        return F.scaled_dot_product_attention(query[:, :, None], kept[:, 0], kept[:, 1])[:, :, 0]
 
 
 class SlotCache:
     """A preallocated place for each of several requests, which come and go.
 
-    A request attends over exactly its own positions with one call of its own, so what it computes
-    does not depend on who shares the cache: bit for bit, not merely up to rounding.
+    A request attends over exactly its own positions by calls of its own, so what it computes does
+    not depend on who shares the cache: bit for bit, not merely up to rounding.
     """
 
     def __init__(
         self, layers: int, heads: int, width: int, *, slots: int, capacity: int, dtype: torch.dtype
     ) -> None:
-        self._store = torch.empty(slots, layers, 2, heads, capacity, width, dtype=dtype)
+        # Memory that no position has reached costs nothing: the system maps pages as they are hit.
+        self._store = [
+            [torch.empty(2, heads, capacity, width, dtype=dtype) for _ in range(slots)]
+            for _ in range(layers)
+        ]
+        self._scale = width**-0.5
         self._lengths = [0] * slots
         self._active: Sequence[int] = ()
         self.capacity = capacity
 
-    def lengths(self, slots: Sequence[int]) -> list[int]:
-        """Positions kept for each of `slots`."""
-        return [self._lengths[slot] for slot in slots]
+    def start(self, slot: int, length: int) -> None:
+        """The request of the next `prefill`, which forgets what the slot held."""
+        assert length <= self.capacity, "the caller keeps within the capacity"
+        self._lengths[slot] = length
+        self._active = [slot]
 
     def select(self, slots: Sequence[int]) -> None:
         """The requests of the next `step`, in order: make room for one position in each."""
@@ -69,35 +73,29 @@ class SlotCache:
             self._lengths[slot] += 1
         self._active = slots
 
-    def start(self, slot: int, length: int) -> None:
-        """The request of the next `prefill`, which forgets what the slot held."""
-        assert length <= self.capacity, "the caller keeps within the capacity"
-        self._lengths[slot] = length
-        self._active = [slot]
-
-    def prefill(self, layer: int, keys: Tensor, values: Tensor) -> None:
+    def prefill(self, layer: int, past: Tensor) -> None:
         (slot,) = self._active
-        kept = self._store[slot, layer, :, :, : keys.shape[2]]
-        kept[0] = keys[0]
-        kept[1] = values[0]
+        self._store[layer][slot][:, :, : past.shape[3]] = past[0]
 
-    def step(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        seen = torch.empty_like(query)
+    def step(self, layer: int, query: Tensor, new: Tensor) -> Tensor:
+        # Written out: for a single query, PyTorch's fused attention falls back on the CPU to a path
+        # that first copies and scales all keys.
+        query = query[:, :, None] * self._scale
+        seen = []
         for row, slot in enumerate(self._active):
-            length = self._lengths[slot]
-            keys, values = self._store[slot, layer, :, :, :length]
-            keys[:, -1] = key[row]
-            values[:, -1] = value[row]
-            attended = F.scaled_dot_product_attention(query[row, :, None], keys, values)
-            seen[row] = attended[:, 0]
-        return seen
+            kept, length = self._store[layer][slot], self._lengths[slot]
+            kept[:, :, length - 1] = new[row]
+            keys, values = kept[:, :, :length].unbind()
+            weights = torch.bmm(query[row], keys.transpose(1, 2)).softmax(-1)
+            seen.append(torch.bmm(weights, values))
+        return torch.stack(seen)[:, :, 0]
 
 
 class StaticCache:
     """Shapes and addresses that never change, as CUDA graphs need; lengths are data, not shapes.
 
-    Every call works on all slots; unused ones attend to nothing that matters. Attention reads the
-    whole capacity under a mask.
+    Every step works on all slots; what idle ones compute is nobody's. Attention reads the whole
+    capacity under a mask.
     """
 
     def __init__(
@@ -111,10 +109,9 @@ class StaticCache:
         dtype: torch.dtype,
         device: torch.device | str = "cpu",
     ) -> None:
-        shape = (layers, slots, heads, capacity, width)
-        self.keys = torch.zeros(shape, dtype=dtype, device=device)
-        self.values = torch.zeros(shape, dtype=dtype, device=device)
-        self.lengths = torch.zeros(slots, dtype=torch.long, device=device)
+        shape = (layers, slots, 2, heads, capacity, width)
+        self._store = torch.zeros(shape, dtype=dtype, device=device)
+        self._lengths = torch.zeros(slots, dtype=torch.long, device=device)
         self._columns = torch.arange(capacity, device=device)
         self._slot = 0
         self.capacity = capacity
@@ -123,21 +120,19 @@ class StaticCache:
         """The request of the next `prefill`, which forgets what the slot held."""
         assert length <= self.capacity, "the caller keeps within the capacity"
         self._slot = slot
-        self.lengths[slot] = length
+        self._lengths[slot] = length
 
-    def advance(self) -> None:
-        """After a step: every slot has one position more (idle slots stay at the last one)."""
-        self.lengths.add_(1).clamp_(max=self.capacity - 1)
+    def advance(self, active: Tensor) -> None:
+        """After a step: each slot marked 1 in `active` (R,) has one position more."""
+        self._lengths.add_(active)
 
-    def prefill(self, layer: int, keys: Tensor, values: Tensor) -> None:
-        length = keys.shape[2]
-        self.keys[layer, self._slot, :, :length] = keys[0]
-        self.values[layer, self._slot, :, :length] = values[0]
+    def prefill(self, layer: int, past: Tensor) -> None:
+        self._store[layer, self._slot, :, :, : past.shape[3]] = past[0]
 
-    def step(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        slots, heads, width = query.shape
-        where = self.lengths[:, None, None, None].expand(slots, heads, 1, width)
-        keys = self.keys[layer].scatter_(2, where, key[:, :, None])
-        values = self.values[layer].scatter_(2, where, value[:, :, None])
-        seen = (self._columns <= self.lengths[:, None])[:, None, None]
-        return F.scaled_dot_product_attention(query[:, :, None], keys, values, seen)[:, :, 0]
+    def step(self, layer: int, query: Tensor, new: Tensor) -> Tensor:
+        where = self._lengths[:, None, None, None, None].expand(*new.shape[:3], 1, new.shape[3])
+        kept = self._store[layer].scatter_(3, where, new[..., None, :])
+        visible = (self._columns <= self._lengths[:, None])[:, None, None]
+        return F.scaled_dot_product_attention(query[:, :, None], kept[:, 0], kept[:, 1], visible)[
+            :, :, 0
+        ]

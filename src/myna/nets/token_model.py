@@ -120,8 +120,9 @@ class Layer(nn.Module):
         attention, widen, narrow = self.attention, self.feedforward[0], self.feedforward[2]
         assert isinstance(widen, nn.Linear)
         assert isinstance(narrow, nn.Linear)
-        q, k, v = linear(x, attention.qkv.weight, attention.qkv.bias).chunk(3, dim=-1)
-        seen = cache.step(index, attention.split(q), attention.split(k), attention.split(v))
+        qkv = linear(x, attention.qkv.weight, attention.qkv.bias)
+        qkv = qkv.unflatten(-1, (3, attention.heads, -1))
+        seen = cache.step(index, qkv[:, 0], qkv[:, 1:])
         x = self.attention_norm(
             x + linear(seen.flatten(1), attention.out.weight, attention.out.bias)
         )
@@ -138,18 +139,12 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def split(self, x: Tensor) -> Tensor:
-        """(B, W) -> (B, H, D)."""
-        return x.unflatten(-1, (self.heads, -1))
-
     def forward(self, x: Tensor, index: int, mask: Tensor, cache: Cache | None) -> Tensor:
         """(B, S, W) -> (B, S, W)."""
-        q, k, v = (
-            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for part in self.qkv(x).chunk(3, dim=-1)
-        )
+        qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(0, 2, 3, 1, 4)
         if cache is not None:
-            cache.prefill(index, k, v)
+            cache.prefill(index, qkv[:, 1:])
+        q, k, v = qkv.unbind(1)
         seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.out(seen.transpose(1, 2).flatten(2))
 

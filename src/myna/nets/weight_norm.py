@@ -101,24 +101,31 @@ def fold(net: nn.Module) -> nn.Module:
     return net
 
 
-def fold_tensors(tensors: Mapping[str, Tensor], dims: Mapping[str, int] = {}) -> dict[str, Tensor]:
-    """The same weights with every `weight_v`, `weight_g` pair folded to `weight`, in float32.
+def load_folded(net: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Give `net` its weights, in place, with every normalised kernel folded.
 
     Args:
-        tensors: parameters by name; those already plain stay as they are.
-        dims: axis that keeps a length of its own, for convolutions where it is not the first.
+        net: may be on the meta device; its parameters become the given tensors, not copies.
+        tensors: parameters by name, normalised or already folded.
+
+    Raises:
+        RuntimeError: a name is missing or unknown, or a shape differs.
     """
+    dims = {
+        name: module.dim
+        for name, module in net.named_modules()
+        if isinstance(module, WeightNormConv1d)
+    }
     folded = {}
     for name, tensor in tensors.items():
-        if name.endswith(".weight_g"):
-            continue
-        if name.endswith(".weight_v"):
-            conv = name.removesuffix(".weight_v")
+        conv, _, role = name.rpartition(".")
+        if role == "weight_v":
             length = tensors[f"{conv}.weight_g"].float()
-            folded[f"{conv}.weight"] = kernel(tensor.float(), length, dims.get(conv, 0))
-        else:
+            folded[f"{conv}.weight"] = kernel(tensor.float(), length, dims[conv])
+        elif role != "weight_g":
             folded[name] = tensor
-    return folded
+    fold(net)
+    net.load_state_dict(folded, assign=True)
 
 
 def _length(direction: Tensor, dim: int) -> Tensor:

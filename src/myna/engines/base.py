@@ -1,0 +1,89 @@
+"""What every engine does, and the words in which it is asked. Numpy at the border.
+
+An engine knows ids and numbers, not text, voices or files of sound. A request owns its randomness:
+what an engine answers depends on the request alone, never on the others it is computed with.
+
+Letters in shapes: P phones, F text features, T tokens, N samples, C characters, K spectrogram bins,
+R reference frames, M filterbank frames, G timbre channels.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myna.datatypes import Sampling, SemanticTokens
+from myna.specs import FamilySpec
+
+Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TokenRequest:
+    """Say these phones."""
+
+    phones: Ids
+    """(P,), those of the prompt first."""
+    text_features: Floats | None = None
+    """(P, F), or None for zeros."""
+    prompt: Ids = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """(T,) tokens to go on from; empty for none."""
+    sampling: Sampling = field(default_factory=Sampling)
+    seed: int = 0
+    """Overrides nothing: `sampling.seed` may be None, this one is what was drawn for it."""
+    part: int = 0
+    """Which sentence of the utterance this is, so that each has randomness of its own."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class DecodeRequest:
+    """Make these tokens sound."""
+
+    tokens: Ids
+    """(T,), at least one."""
+    phones: Ids
+    """(P,) of the sentence, without those of the prompt."""
+    timbre: Floats
+    """(G,)"""
+    speed: float = 1.0
+    noise_scale: float = 0.5
+    seed: int = 0
+    part: int = 0
+
+
+class Engine(Protocol):
+    """Runs the models of one family."""
+
+    spec: FamilySpec
+    fingerprint: str
+    """Identifies the weights; a voice remembers which weights understood it."""
+
+    def tokens(self, samples: Floats) -> Ids:
+        """Semantic tokens (T,) of speech, samples (N,) at `CONTENT_RATE`."""
+        ...
+
+    def timbre(
+        self, spectrograms: Sequence[Floats], filterbanks: Sequence[Floats] | None
+    ) -> Floats:
+        """Mean timbre (G,) of one or more references.
+
+        Args:
+            spectrograms: (K, R) each.
+            filterbanks: (M, 80) each; None for a family without a speaker vector.
+        """
+        ...
+
+    def text_features(self, text: str) -> Floats:
+        """(C, F) of a normalised text in one of the family's `text_encoder_languages`."""
+        ...
+
+    def generate(self, requests: Sequence[TokenRequest]) -> Iterator[tuple[int, SemanticTokens]]:
+        """Say each request; yields (index, tokens) as each one ends, in any order."""
+        ...
+
+    def decode(self, request: DecodeRequest) -> Floats:
+        """Samples (N,) at the family's rate, nominally in [-1, 1]."""
+        ...

@@ -1,0 +1,335 @@
+"""`Myna`: load a model, clone a voice, speak with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from myna.audio import joining, loudness
+from myna.audio.recordings import read
+from myna.audio.resample import HANN_SINC, resample
+from myna.checkpoints.store import open_model
+from myna.datatypes import (
+    Audio,
+    Delivery,
+    Reference,
+    Sampling,
+    SemanticTokens,
+    SentenceReport,
+    Speech,
+    SpeechReport,
+    Timing,
+    Utterance,
+    Voice,
+)
+from myna.engines import load_engine
+from myna.engines.base import DecodeRequest, Engine, Floats, TokenRequest
+from myna.engines.randomness import draw_seed
+from myna.errors import VoiceError
+from myna.synthesis import cloning
+from myna.synthesis.script import Line, lines
+
+Progress = Callable[[int, int], None]
+"""Called with sentences finished and sentences in all."""
+
+
+class Myna:
+    """A model, ready to clone and to speak.
+
+    It knows no files of weights and no networks: those are the engine's. Calls share nothing but
+    the engine, so one `Myna` may serve many requests, one at a time.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path = "tiny",
+        *,
+        engine: str = "auto",
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> Myna:
+        """Open a model.
+
+        Args:
+            model: the name of an installed model ("v2ProPlus"), or a model folder.
+            engine: "auto" or "torch".
+            device: "auto", "cpu", "cuda", "cuda:1" ...
+            precision: "auto", "float32", "float16" or "bfloat16".
+
+        Raises:
+            ModelNotFoundError: no such model here; the message says how to get it.
+            CheckpointError: the folder is damaged.
+            MissingExtraError: the engine's package is not installed.
+            ConfigError: no such engine, device or precision.
+        """
+        folder = open_model(model)
+        return cls(load_engine(folder, engine, device=device, precision=precision))
+
+    def clone(
+        self,
+        reference: str | Path | Audio | Reference | Sequence[str | Path | Audio | Reference],
+        *,
+        text: str = "",
+        language: str = "auto",
+        name: str = "",
+        licence: str = "",
+        consent: str = "",
+        cache: bool = True,
+    ) -> Voice:
+        """Understand a speaker from one recording or several.
+
+        Args:
+            reference: 3 to 10 s of clear speech; of several, the first one leads and all of them
+                are averaged in timbre.
+            text: what is said in the first one. Without it only the timbre is taken, and the
+                manner of speaking is the model's own.
+            language: of `text`.
+            name: of the voice; by default the name of the file.
+            licence: terms of use that travel with the voice.
+            consent: whose voice it is and how they agreed, which travels with the voice.
+            cache: keep the result on this machine, by the content of the recordings.
+
+        Raises:
+            AudioError: a recording cannot be read.
+            UnusableReferenceError: a recording is silent, clipped, too short, or without speech.
+            TextError: `text` cannot be read.
+            ModelNotFoundError: an encoder that cloning needs is not here.
+        """
+        if isinstance(reference, str | Path | Audio | Reference):
+            given: list[str | Path | Audio | Reference] = [reference]
+        else:
+            given = list(reference)
+        references = [
+            _reference(item, text if index == 0 else "", language)
+            for index, item in enumerate(given)
+        ]
+        if not name and given and isinstance(given[0], str | Path):
+            name = Path(given[0]).stem
+        return cloning.clone(
+            self.engine, references, name=name, licence=licence, consent=consent, cache=cache
+        )
+
+    def speak(
+        self,
+        text: str,
+        voice: Voice | str | Path,
+        *,
+        language: str = "auto",
+        cut: str = "cut5",
+        sampling: Sampling | None = None,
+        delivery: Delivery | None = None,
+        progress: Progress | None = None,
+    ) -> Speech:
+        """Say a text of any length.
+
+        Sentences are decoded together where the engine can; the result is the same as alone.
+
+        Raises:
+            TextError: there is nothing to say, or in a language the model does not speak.
+            VoiceError: the voice was made by another model.
+            EngineError: the model could not finish.
+        """
+        utterance = _utterance(text, voice, language, cut, sampling, delivery)
+        script = _Script(self.engine, utterance)
+        rendered: dict[int, _Rendered] = {}
+        for index, tokens in self.engine.generate(script.requests()):
+            rendered[index] = script.render(index, tokens)
+            if progress is not None:
+                progress(len(rendered), len(script.lines))
+        return script.assemble([rendered[index] for index in range(len(script.lines))])
+
+    def stream(
+        self,
+        text: str,
+        voice: Voice | str | Path,
+        *,
+        language: str = "auto",
+        cut: str = "cut5",
+        sampling: Sampling | None = None,
+        delivery: Delivery | None = None,
+    ) -> Iterator[Audio]:
+        """Say a text piece by piece: one `Audio` per sentence, its pause included, as it is made.
+
+        With a seed, the pieces together are the samples that `speak` returns. Errors as `speak`,
+        raised before the first piece where they can be.
+        """
+        utterance = _utterance(text, voice, language, cut, sampling, delivery)
+        return self._pieces(_Script(self.engine, utterance))
+
+    def _pieces(self, script: _Script) -> Iterator[Audio]:
+        track = _Track(script)
+        for index, request in enumerate(script.requests()):
+            ((_, tokens),) = self.engine.generate([request])
+            yield Audio(track.add(script.render(index, tokens)), script.rate)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rendered:
+    samples: Floats
+    report: SentenceReport
+
+
+class _Script:
+    """One utterance, prepared."""
+
+    def __init__(self, engine: Engine, utterance: Utterance) -> None:
+        voice = utterance.voice
+        if voice.model != engine.fingerprint:
+            raise VoiceError(
+                f"The voice {voice.name!r} was made by other weights (family {voice.family}) than "
+                f"the ones loaded (family {engine.spec.name}). Load that model, or clone again."
+            )
+        self._engine, self._utterance = engine, utterance
+        self.lines: list[Line] = lines(engine, utterance.text, utterance.language, utterance.cut)
+        seed = utterance.sampling.seed
+        self.seed = draw_seed() if seed is None else seed
+        self.rate = utterance.delivery.rate or engine.spec.rate
+        self.pause = utterance.delivery.pause
+
+    def requests(self) -> list[TokenRequest]:
+        prompt, sampling = self._utterance.voice.prompt, self._utterance.sampling
+        requests = []
+        for part, line in enumerate(self.lines):
+            phones, features = line.phones, line.text_features
+            if prompt is not None:
+                features = _joined(prompt.text_features, len(prompt.phones), features, len(phones))
+                phones = np.concatenate([prompt.phones, phones])
+            tokens = np.zeros(0, dtype=np.int64) if prompt is None else prompt.tokens
+            requests.append(
+                TokenRequest(
+                    phones=phones,
+                    text_features=features,
+                    prompt=tokens,
+                    sampling=sampling,
+                    seed=self.seed,
+                    part=part,
+                )
+            )
+        return requests
+
+    def render(self, index: int, tokens: SemanticTokens) -> _Rendered:
+        """Decode a sentence, at the wanted rate and not above full scale."""
+        line, delivery = self.lines[index], self._utterance.delivery
+        samples = self._engine.decode(
+            DecodeRequest(
+                tokens=tokens.ids,
+                phones=line.phones,
+                timbre=self._utterance.voice.timbre,
+                speed=delivery.speed,
+                noise_scale=delivery.noise_scale,
+                seed=self.seed,
+                part=index,
+            )
+        )
+        peak = float(np.abs(samples).max())
+        if peak > 1:
+            samples = samples / np.float32(peak)
+        if self.rate != self._engine.spec.rate:
+            samples = resample(Audio(samples, self._engine.spec.rate), self.rate, HANN_SINC).samples
+        report = SentenceReport(
+            text=line.sentence.source,
+            phones=len(line.phones),
+            tokens=len(tokens.ids),
+            seconds=len(samples) / self.rate,
+            ended=tokens.ended,
+        )
+        return _Rendered(samples, report)
+
+    def assemble(self, rendered: Sequence[_Rendered]) -> Speech:
+        """The whole of it."""
+        track = _Track(self)
+        pieces = [track.add(piece) for piece in rendered]
+        timings = tuple(
+            Timing(start / self.rate, start / self.rate + piece.report.seconds, piece.report.text)
+            for start, piece in zip(track.starts, rendered, strict=True)
+        )
+        warnings = tuple(
+            f"The model did not end this sentence and was stopped after "
+            f"{piece.report.seconds:.0f} s: {piece.report.text}"
+            for piece in rendered
+            if not piece.report.ended
+        )
+        return Speech(
+            audio=Audio(np.concatenate(pieces), self.rate),
+            sentences=tuple(line.sentence for line in self.lines),
+            timings=timings,
+            report=SpeechReport(
+                model=self._engine.fingerprint,
+                seed=self.seed,
+                sentences=tuple(piece.report for piece in rendered),
+                warnings=warnings,
+            ),
+        )
+
+
+class _Track:
+    """Lays sentences one after another, whether they come at once or one by one.
+
+    Each is brought near the loudness of the first; each but the last is followed by a pause.
+    """
+
+    def __init__(self, script: _Script) -> None:
+        self._count, self._rate, self._pause = len(script.lines), script.rate, script.pause
+        self._level: float | None = None
+        self._length = 0
+        self.starts: list[int] = []
+        """Sample at which each sentence starts."""
+
+    def add(self, rendered: _Rendered) -> Floats:
+        """The next sentence's samples, at its level, with its pause."""
+        index, samples = len(self.starts), rendered.samples
+        if self._level is None:
+            self._level = loudness.loudness(samples, self._rate)
+        (gain,) = loudness.match([samples], self._rate, target=self._level)
+        piece = samples * np.float32(gain)
+        if index < self._count - 1:
+            piece = np.concatenate([piece, joining.pause(index, self._pause, self._rate)])
+        self.starts.append(self._length)
+        self._length += len(piece)
+        return piece
+
+
+def _joined(
+    prompt: Floats | None, prompt_phones: int, features: Floats | None, phones: int
+) -> Floats | None:
+    """Text features of prompt and sentence, zeros where one has none; None if neither has."""
+    if prompt is None and features is None:
+        return None
+    width = (features if prompt is None else prompt).shape[1]  # type: ignore[union-attr]
+    if prompt is None:
+        prompt = np.zeros((prompt_phones, width), dtype=np.float32)
+    if features is None:
+        features = np.zeros((phones, width), dtype=np.float32)
+    return np.concatenate([prompt, features])
+
+
+def _reference(item: str | Path | Audio | Reference, text: str, language: str) -> Reference:
+    if isinstance(item, Reference):
+        return item
+    audio = item if isinstance(item, Audio) else read(item)
+    return Reference(audio, text, language)
+
+
+def _utterance(
+    text: str,
+    voice: Voice | str | Path,
+    language: str,
+    cut: str,
+    sampling: Sampling | None,
+    delivery: Delivery | None,
+) -> Utterance:
+    return Utterance(
+        text=text,
+        voice=voice if isinstance(voice, Voice) else Voice.load(voice),
+        language=language,
+        cut=cut,
+        sampling=sampling or Sampling(),
+        delivery=delivery or Delivery(),
+    )
