@@ -236,11 +236,9 @@ class TorchEngine:
     ) -> Net:
         with torch.device("meta"):
             net = build()
-        # Inference has no use for what only training builds.
-        wanted = {name.partition(".")[0] for name, _ in net.named_parameters()}
+        # Files also hold what only training builds, and layers that nothing reads.
         with safe_open(folder.file(part), framework="pt") as tensors:
-            names = [name for name in tensors.keys() if name.partition(".")[0] in wanted]  # noqa: SIM118
-            load_folded(net, {name: tensors.get_tensor(name) for name in names})
+            load_folded(net, {name: tensors.get_tensor(name) for name in net.state_dict()})
         return net.to(self._device, dtype).eval().requires_grad_(requires_grad=False)
 
 
