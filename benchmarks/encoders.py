@@ -3,29 +3,24 @@
     python benchmarks/encoders.py
 
 Plain means: HuBERT with the weight norm kept, RoBERTa with all published layers and the head that
-guesses words, ERes2NetV2 with its norms kept and weights in torch's own layout. Ours and plain take
-turns, and the quickest turn of each counts, because other work on the machine only ever adds. Peak
-memory is that of a process of its own that loads one version and runs it once, torch included.
-Weights are drawn, so nothing is downloaded.
+guesses words, ERes2NetV2 with its norms kept and weights in torch's own layout. Weights are drawn,
+so nothing is downloaded.
 """
 
-import multiprocessing
-import resource
-import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from measure import peak_gb, prepare, save, seconds
 from myna.nets.eres2net import ERes2NetV2, fuse
 from myna.nets.hubert import Hubert
 from myna.nets.roberta import Roberta
 from myna.nets.weight_norm import fold
 from myna.specs import CONTENT_RATE, ERes2NetSpec, HubertSpec, RobertaSpec
 
-THREADS = 2
 TURNS = 7
 FBANK_FRAMES_PER_SECOND = 100
 
@@ -105,51 +100,34 @@ CASES = (
 
 
 @torch.inference_mode()
-def peak(build: Callable[[], nn.Module], given: Callable[[], Tensor]) -> float:
-    """Peak memory of this process in GB after one run."""
-    torch.set_num_threads(THREADS)
+def alone(build: Callable[[], nn.Module], given: Callable[[], Tensor]) -> None:
+    """For the measurement of memory."""
     build()(given())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
 @torch.inference_mode()
-def seconds(case: Case) -> tuple[float, float]:
-    """Time of ours and of plain."""
-    nets, given = (case.ours(), case.plain()), case.given()
-    times: tuple[list[float], list[float]] = ([], [])
-    for turn in range(TURNS + 1):
-        for net, kept in zip(nets, times, strict=True):
-            start = time.perf_counter()
-            net(given)
-            if turn > 0:  # the first is warm-up
-                kept.append(time.perf_counter() - start)
-    return min(times[0]), min(times[1])
-
-
-def peaks() -> list[tuple[float, float]]:
-    """Peak memory of ours and of plain, per case."""
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as alone:
-        return [
-            (
-                alone.submit(peak, case.ours, case.given).result(),
-                alone.submit(peak, case.plain, case.given).result(),
-            )
-            for case in CASES
-        ]
-
-
 def main() -> None:
-    torch.set_num_threads(THREADS)
-    torch.manual_seed(0)
+    prepare()
+    memory = {
+        case.name: {
+            "ours": peak_gb(alone, case.ours, case.given),
+            "plain": peak_gb(alone, case.plain, case.given),
+        }
+        for case in CASES
+    }
+    times = {}
     print(f"{'encoder':24s} {'ours':>9s} {'plain':>9s} {'faster':>7s}  {'ours':>7s} {'plain':>8s}")
-    memory = peaks()  # before this process grows: a child's peak starts at its parent's size
-    for case, (ours_gb, plain_gb) in zip(CASES, memory, strict=True):
-        ours, plain = seconds(case)
+    for case in CASES:
+        ours, plain, given = case.ours(), case.plain(), case.given()
+        found = seconds({"ours": partial(ours, given), "plain": partial(plain, given)}, turns=TURNS)
+        times[case.name] = found
+        gigabytes = memory[case.name]
         print(
-            f"{case.name:24s} {ours:7.3f} s {plain:7.3f} s {plain / ours:6.2f}x "
-            f"{ours_gb:5.2f} GB {plain_gb:5.2f} GB"
+            f"{case.name:24s} {found['ours']:7.3f} s {found['plain']:7.3f} s "
+            f"{found['plain'] / found['ours']:6.2f}x "
+            f"{gigabytes['ours']:5.2f} GB {gigabytes['plain']:5.2f} GB"
         )
+    save("encoders", {"seconds": times, "peak_gb": memory})
 
 
 if __name__ == "__main__":

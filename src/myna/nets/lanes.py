@@ -27,6 +27,7 @@ class Lanes:
         if spare := -rows % width:
             x = torch.cat([x, x.new_zeros(spare, x.shape[1])])
         lanes = [weight @ x[start : start + width].t() for start in range(0, len(x), width)]
-        y = (lanes[0] if len(lanes) == 1 else torch.cat(lanes, dim=1)).t()[:rows]
-        # Contiguous rows, so that whatever reads them reads them in one way.
-        return y.contiguous() if bias is None else y + bias
+        columns = lanes[0] if len(lanes) == 1 else torch.cat(lanes, dim=1)
+        # The same layout for one row as for many, or later steps would choose other kernels.
+        y = columns.t()[:rows].contiguous()
+        return y if bias is None else y.add_(bias)
