@@ -48,9 +48,9 @@ class Case:
             kit.integers(f"in/e2e/t{text}/phones", (n,), 0, 732) for text, n in enumerate(LENGTHS)
         ]
 
-    def say(self, *, naive: bool) -> list[np.ndarray]:
+    def say(self, *, naive: bool, whole: bool = False) -> list[np.ndarray]:
         """Tokens of each text, greedy. Stopped at its limit, the recorded loop drops the first of
-        one more token, and the recorded batch drops nothing."""
+        one more token unless it streams (`whole`), and the recorded batch drops nothing."""
         prompt = kit.integers("in/e2e/prompt", (40,), 0, 1024)
         said = kit.integers("in/e2e/prompt_phones", (24,), 0, 732)
         meant = kit.uniform("in/e2e/prompt_bert", (1024, 24)).T
@@ -67,7 +67,8 @@ class Case:
             for text, phones in enumerate(self.phones)
         ]
         found = dict(self.engine.generate(requests))
-        return [found[text].ids[-TOKENS:] for text in range(len(requests))]
+        first = 0 if whole else -TOKENS
+        return [found[text].ids[first:] for text in range(len(requests))]
 
     def decode(
         self, tokens: Sequence[np.ndarray], texts: Sequence[int], speed: float = 1.0
@@ -83,7 +84,7 @@ class Case:
             )
         )
 
-    def matches(self, run: str, pieces: Sequence[np.ndarray], pause: float) -> None:
+    def matches(self, run: str, pieces: Sequence[np.ndarray], pause: float = 0.0) -> None:
         """Compare PCM: each piece not above full scale, followed by silence."""
         silence = np.zeros(int(RATE * pause), dtype=np.float32)
         parts = [
