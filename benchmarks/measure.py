@@ -15,11 +15,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 THREADS = 2
+T = TypeVar("T")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -46,9 +47,14 @@ def peak_gb(work: Callable[..., object], *arguments: object) -> float:
 
     Call it before this process grows: a child's peak starts at its parent's size.
     """
+    return run_alone(_peak, work, arguments)
+
+
+def run_alone(work: Callable[..., T], *arguments: object) -> T:
+    """What `work` returns in a process of its own."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as alone:
-        return alone.submit(_peak, work, arguments).result()
+        return alone.submit(work, *arguments).result()
 
 
 def save(benchmark: str, rows: Mapping[str, Any]) -> None:

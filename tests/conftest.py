@@ -1,9 +1,49 @@
-"""Settings for every test."""
+"""Settings for every test, and models of toy size for those that ask."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import toy
+from myna.specs import ENCODERS, FAMILIES
 
 # Shared machines are slow at times; a slow example is no failure.
 settings.register_profile("myna", deadline=None)
 settings.load_profile("myna")
+
+
+@pytest.fixture(scope="session")
+def toy_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the toy models, written once; do not change it."""
+    pytest.importorskip("torch")
+    models = tmp_path_factory.mktemp("toys") / "models"
+    with pytest.MonkeyPatch.context() as patch:
+        _register(patch)
+        toy.install(models)
+    return models
+
+
+@pytest.fixture
+def toy_home(toy_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder of the test's own with the toy models installed; `$MYNA_HOME` names it."""
+    home = tmp_path / "home"
+    (home / "models").mkdir(parents=True)
+    for model in toy_models.iterdir():
+        (home / "models" / model.name).symlink_to(model)
+    monkeypatch.setenv("MYNA_HOME", str(home))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    _register(monkeypatch)
+    return home
+
+
+def _register(patch: pytest.MonkeyPatch) -> None:
+    for name, family in toy.FAMILY_ROWS.items():
+        patch.setitem(FAMILIES, name, family)
+    for name, encoder in toy.ENCODER_ROWS.items():
+        patch.setitem(ENCODERS, name, encoder)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -43,6 +44,31 @@ def in_range(name: str, value: float, low: float, high: float, hint: str = "") -
         raise ConfigError(f"{name} is {value!r}; it goes from {low:g} to {high:g}.{hint}")
 
 
+def check_recording_path(path: Path) -> None:
+    """Check that a recording may be written there, before the work that makes it.
+
+    Raises:
+        AudioError: the ending is not of `CONTAINERS`, or the folder does not exist.
+    """
+    if path.suffix.lower() not in CONTAINERS:
+        raise AudioError(
+            f"Cannot write {path.name}: the ending says no format Myna writes. "
+            f"Use one of {', '.join(CONTAINERS)}."
+        )
+    if not path.parent.is_dir():
+        raise AudioError(f"Cannot write {path.name}: the folder {path.parent} does not exist.")
+
+
+def check_voice_path(path: Path) -> None:
+    """Check that a voice may be written there, before the work that makes it.
+
+    Raises:
+        VoiceError: the folder does not exist.
+    """
+    if not path.parent.is_dir():
+        raise VoiceError(f"Cannot write {path.name}: the folder {path.parent} does not exist.")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Audio:
     """A mono waveform."""
@@ -70,18 +96,14 @@ class Audio:
             OSError: the file cannot be written.
         """
         path = Path(path)
-        if path.suffix.lower() not in CONTAINERS:
-            raise AudioError(
-                f"Cannot write {path.name}: the ending says no format Myna writes. "
-                f"Use one of {', '.join(CONTAINERS)}."
-            )
-        if not path.parent.is_dir():
-            raise AudioError(f"Cannot write {path.name}: the folder {path.parent} does not exist.")
+        check_recording_path(path)
+        encoded = BytesIO()  # libsndfile would not say why it cannot write
+        self.write(encoded, path.suffix.lower())
         with replacing(path) as temporary:
-            self.write(temporary, path.suffix.lower())
+            temporary.write_bytes(encoded.getbuffer())
 
-    def write(self, target: Path | BinaryIO, ending: str) -> None:
-        """Encode into an open binary stream, or a file of any name; `ending` is of `CONTAINERS`."""
+    def write(self, target: BinaryIO, ending: str) -> None:
+        """Encode into a seekable binary stream; `ending` is one of `CONTAINERS`."""
         import soundfile
 
         container, subtype = CONTAINERS[ending]
@@ -239,11 +261,11 @@ class Voice:
 
         Raises:
             VoiceError: the folder does not exist.
+            OSError: the file cannot be written.
         """
         path = Path(path)
-        if not path.parent.is_dir():
-            raise VoiceError(f"Cannot write {path}: the folder {path.parent} does not exist.")
-        from safetensors.numpy import save_file
+        check_voice_path(path)
+        from safetensors.numpy import save
 
         tensors: dict[str, NDArray[Any]] = {"timbre": self.timbre}
         facts: dict[str, Any] = {
@@ -258,7 +280,7 @@ class Voice:
                 tensors["prompt.text_features"] = self.prompt.text_features
         header = {"myna.voice": json.dumps({"format": VOICE_FORMAT, **facts}, ensure_ascii=False)}
         with replacing(path) as temporary:
-            save_file(tensors, temporary, metadata=header)
+            temporary.write_bytes(save(tensors, metadata=header))
 
     @classmethod
     def load(cls, path: str | Path) -> Voice:
@@ -289,9 +311,7 @@ class Voice:
             )
             voice = cls(timbre=tensors["timbre"], prompt=prompt, **facts)
             voice._check(path)
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
-            if isinstance(error, VoiceError):
-                raise
+        except (SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise VoiceError(
                 f"{path} is no voice file, or it is damaged ({error}). "
                 f"Voice files come from `myna clone` or Voice.save."
@@ -301,14 +321,18 @@ class Voice:
     def _check(self, path: Path) -> None:
         import numpy as np
 
-        prompt = self.prompt
-        sound = self.timbre.ndim == 1 and bool(np.isfinite(self.timbre).all())
-        if prompt is not None:
-            sound &= prompt.phones.ndim == prompt.tokens.ndim == 1
-            features = prompt.text_features
-            sound &= features is None or features.shape[:1] == prompt.phones.shape
+        facts = (self.name, self.family, self.model, self.licence, self.consent)
+        sound = all(isinstance(fact, str) for fact in facts) and isinstance(self.details, dict)
+        sound &= _is_floats(self.timbre, 1)
+        if self.prompt is not None:
+            phones, features = self.prompt.phones, self.prompt.text_features
+            sound &= all(
+                ids.ndim == 1 and ids.dtype == np.int64 and bool((ids >= 0).all())
+                for ids in (phones, self.prompt.tokens)
+            )
+            sound &= features is None or (_is_floats(features, 2) and len(features) == len(phones))
         if not sound:
-            raise VoiceError(f"{path} is damaged: its tensors have shapes no voice has.")
+            raise VoiceError(f"{path} is damaged: it holds values that no voice has.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -379,6 +403,12 @@ class Speech:
     def save(self, path: str | Path) -> None:
         """Write the audio; see `Audio.save`."""
         self.audio.save(path)
+
+
+def _is_floats(array: NDArray[Any], axes: int) -> bool:
+    import numpy as np
+
+    return array.ndim == axes and array.dtype == np.float32 and bool(np.isfinite(array).all())
 
 
 def _whole(name: str, value: object) -> None:

@@ -29,6 +29,7 @@ from myna.engines import load_engine
 from myna.engines.base import DecodeRequest, Engine, Floats, TokenRequest
 from myna.engines.randomness import draw_seed
 from myna.errors import VoiceError
+from myna.specs import FamilySpec
 from myna.synthesis import cloning
 from myna.synthesis.script import Line, lines
 
@@ -186,6 +187,7 @@ class _Script:
                 f"The voice {voice.name!r} was made by other weights (family {voice.family}) than "
                 f"the ones loaded (family {engine.spec.name}). Load that model, or clone again."
             )
+        _check_fit(voice, engine.spec)
         self._engine, self._utterance = engine, utterance
         self.lines: list[Line] = lines(engine, utterance.text, utterance.language, utterance.cut)
         seed = utterance.sampling.seed
@@ -272,7 +274,8 @@ class _Script:
 class _Track:
     """Lays sentences one after another, whether they come at once or one by one.
 
-    Each is brought near the loudness of the first; each but the last is followed by a pause.
+    Each is brought near the loudness of the first that is heard; each but the last is followed by a
+    pause.
     """
 
     def __init__(self, script: _Script) -> None:
@@ -286,7 +289,8 @@ class _Track:
         """The next sentence's samples, at its level, with its pause."""
         index, samples = len(self.starts), rendered.samples
         if self._level is None:
-            self._level = loudness.loudness(samples, self._rate)
+            level = loudness.loudness(samples, self._rate)
+            self._level = level if np.isfinite(level) else None  # silence sets no level
         (gain,) = loudness.match([samples], self._rate, target=self._level)
         piece = samples * np.float32(gain)
         if index < self._count - 1:
@@ -294,6 +298,21 @@ class _Track:
         self.starts.append(self._length)
         self._length += len(piece)
         return piece
+
+
+def _check_fit(voice: Voice, spec: FamilySpec) -> None:
+    """Voice files come from strangers: what is in one must be within the tables of the model."""
+    prompt, model = voice.prompt, spec.token_model
+    fits = voice.timbre.shape == (spec.decoder.timbre,)
+    if prompt is not None:
+        features = prompt.text_features
+        fits &= bool((prompt.phones < model.phones).all() and (prompt.tokens < model.codes).all())
+        fits &= features is None or features.shape[1] == model.text_features
+    if not fits:
+        raise VoiceError(
+            f"The voice {voice.name!r} holds values that no {spec.name} voice has: its file is "
+            f"damaged, or was tampered with. Clone again."
+        )
 
 
 def _joined(

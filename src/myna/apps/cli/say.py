@@ -1,0 +1,271 @@
+"""`myna say`: read a text aloud, into a file or a pipe."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from myna.apps.cli.console import Console, UsageError
+from myna.apps.cli.options import add_engine_options, add_settings, default, settings
+from myna.datatypes import Delivery, Sampling, Utterance, Voice, check_recording_path
+from myna.errors import TextError
+from myna.files import replacing
+
+if TYPE_CHECKING:
+    from myna.datatypes import Audio, Speech
+    from myna.synthesis.speaker import Myna
+
+_RAW = "raw"
+_FORMATS = ("wav", "flac", "ogg", _RAW)
+_STREAMED = ("wav", _RAW)
+
+
+def add_to(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "say",
+        parents=[common],
+        help="read a text aloud",
+        description="Read a text aloud, with a voice from `myna clone` or one cloned on the spot.",
+    )
+    text = parser.add_mutually_exclusive_group()
+    text.add_argument("text", nargs="?", help="what to say; '-' or nothing reads standard input")
+    text.add_argument("--file", type=Path, help="say what is in this UTF-8 text file")
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--voice", type=Path, metavar="FILE.voice", help="a voice from `myna clone`")
+    who.add_argument(
+        "--reference",
+        type=Path,
+        action="append",
+        metavar="CLIP",
+        help="clone this recording; give several for a mean timbre, the first one leads",
+    )
+    parser.add_argument(
+        "--reference-text", default="", metavar="TEXT", help="what is said in the first reference"
+    )
+    parser.add_argument(
+        "--reference-language", default="auto", metavar="LANGUAGE", help="of --reference-text"
+    )
+    parser.add_argument(
+        "--model", help="an installed model or a model folder (default: the voice's own, or tiny)"
+    )
+    _add_output(parser)
+    _add_reading(parser)
+    add_settings(parser, Sampling)
+    add_settings(parser, Delivery)
+    add_engine_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Say it.
+
+    Raises:
+        UsageError: options that do not go together.
+        MynaError: as `Myna.load`, `Myna.clone` and `Myna.speak`.
+        OSError: something cannot be read or written.
+    """
+    _check_output(given)
+    sampling, delivery = settings(given, Sampling), settings(given, Delivery)
+    voice = None if given.voice is None else Voice.load(given.voice)
+    model = given.model or _model_of(voice)
+    from myna.checkpoints.store import open_model
+
+    open_model(model)  # before anything that takes time, or reads the standard input
+    if voice is None and not given.reference:
+        raise UsageError("whose voice? Give --voice FILE.voice, or --reference CLIP.")
+    text = _text(given)
+    console = Console(quiet=given.quiet)
+    console.progress(f"loading {model} ...")
+    from myna.synthesis.speaker import Myna
+
+    myna = Myna.load(model, engine=given.engine, device=given.device, precision=given.precision)
+    if voice is None:
+        voice = myna.clone(
+            given.reference, text=given.reference_text, language=given.reference_language
+        )
+    utterance = Utterance(
+        text=text,
+        voice=voice,
+        language=given.language,
+        cut=given.cut,
+        sampling=sampling,
+        delivery=delivery,
+    )
+    (_stream if given.stream else _speak)(myna, utterance, given, console)
+    return 0
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="a .wav, .flac or .ogg file; '-' writes to the standard output",
+    )
+    group.add_argument(
+        "--format", choices=_FORMATS, help="with '-o -' (default: wav); raw is 16-bit PCM, mono"
+    )
+    group.add_argument(
+        "--stream", action="store_true", help="with '-o -': write each sentence as it is done"
+    )
+    group.add_argument(
+        "--report", type=Path, metavar="FILE.json", help="write how it went: seed, timings, ..."
+    )
+    group.add_argument("--quiet", action="store_true", help="no progress, only warnings and errors")
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    from myna.text.cutting import METHODS
+    from myna.text.segments import MODES
+
+    language, cut = default(Utterance, "language"), default(Utterance, "cut")
+    group = parser.add_argument_group("reading")
+    group.add_argument(
+        "--language", default=language, help=f"{', '.join(MODES)} (default: {language})"
+    )
+    group.add_argument(
+        "--cut",
+        choices=METHODS,
+        default=cut,
+        metavar="METHOD",
+        help=f"how to cut into sentences: {', '.join(METHODS)} (default: {cut})",
+    )
+
+
+def _check_output(given: argparse.Namespace) -> None:
+    """All that can be wrong with the output, before the work."""
+    if given.report is not None and not given.report.parent.is_dir():
+        raise UsageError(f"--report: the folder {given.report.parent} does not exist.")
+    if given.output == "-":
+        if sys.stdout is None:
+            raise UsageError("the standard output is closed; give -o a file.")
+        if sys.stdout.isatty():
+            raise UsageError("audio is not for terminals; pipe it on, or give -o a file.")
+        if given.stream and given.format not in (None, *_STREAMED):
+            raise UsageError(f"--stream writes {' or '.join(_STREAMED)}, not {given.format}.")
+        if given.stream and given.report:
+            raise UsageError("--stream writes no --report; leave one of them out.")
+        return
+    if given.stream or given.format:
+        raise UsageError(
+            "--stream and --format go with '-o -'; the format of a file is in its ending."
+        )
+    check_recording_path(Path(given.output))
+
+
+def _model_of(voice: Voice | None) -> str:
+    """The installed model that understood the voice, else the one named like its family."""
+    if voice is None:
+        return "tiny"
+    from myna.checkpoints.store import installed
+
+    same = (model.name for model in installed() if model.fingerprint == voice.model)
+    return next(same, voice.family)
+
+
+def _text(given: argparse.Namespace) -> str:
+    if given.file is not None:
+        name, data = str(given.file), given.file.read_bytes()
+    elif given.text not in (None, "-"):
+        return str(given.text)
+    elif sys.stdin is None or (given.text is None and sys.stdin.isatty()):
+        raise UsageError("what to say? Give a text, --file FILE, or pipe one in.")
+    else:
+        name, data = "The standard input", sys.stdin.buffer.read()
+    try:
+        text: str = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TextError(f"{name} is not text in UTF-8 ({error}); convert it first.") from error
+    return text
+
+
+def _speak(myna: Myna, utterance: Utterance, given: argparse.Namespace, console: Console) -> None:
+    ready = console.seconds
+
+    def progress(done: int, count: int) -> None:
+        console.progress(f"{done} of {count} sentences, {console.seconds - ready:.1f} s")
+
+    speech = myna.speak(
+        utterance.text,
+        utterance.voice,
+        language=utterance.language,
+        cut=utterance.cut,
+        sampling=utterance.sampling,
+        delivery=utterance.delivery,
+        progress=progress,
+    )
+    seconds = console.seconds - ready
+    if given.output == "-":
+        _write(sys.stdout.buffer, speech.audio, given.format or "wav")
+    else:
+        speech.save(given.output)
+    if given.report is not None:
+        _save_report(given.report, speech, seconds)
+    for warning in speech.report.warnings:
+        print(f"myna: warning: {warning}", file=sys.stderr)
+    console.say(
+        f"{len(speech.sentences)} of {len(speech.sentences)} sentences, "
+        f"{_summary(speech.audio.seconds, seconds)}, seed {speech.report.seed}"
+    )
+
+
+def _stream(myna: Myna, utterance: Utterance, given: argparse.Namespace, console: Console) -> None:
+    pieces = myna.stream(
+        utterance.text,
+        utterance.voice,
+        language=utterance.language,
+        cut=utterance.cut,
+        sampling=utterance.sampling,
+        delivery=utterance.delivery,
+    )
+    out, spoken, count, ready = sys.stdout.buffer, 0.0, 0, console.seconds
+    for count, piece in enumerate(pieces, 1):
+        if count == 1 and given.format != _RAW:
+            out.write(_open_wav_header(piece.rate))
+        _write(out, piece, _RAW)
+        out.flush()
+        spoken += piece.seconds
+        console.progress(f"{count} sentences, {console.seconds - ready:.1f} s")
+    console.say(f"{count} sentences, {_summary(spoken, console.seconds - ready)}")
+
+
+def _write(out: BinaryIO, audio: Audio, container: str) -> None:
+    from myna.audio.recordings import encode, pcm16
+
+    raw = container == _RAW
+    out.write(pcm16(audio.samples).astype("<i2").tobytes() if raw else encode(audio, container))
+
+
+def _open_wav_header(rate: int) -> bytes:
+    """The start of a WAV whose length is not known yet, as other programs write it into pipes."""
+    import struct
+
+    size = 0x7FFF_F000
+    described = struct.pack("<HHIIHH", 1, 1, rate, rate * 2, 2, 16)
+    riff = b"RIFF" + struct.pack("<I", size + 36) + b"WAVE"
+    return riff + b"fmt " + struct.pack("<I", 16) + described + b"data" + struct.pack("<I", size)
+
+
+def _save_report(path: Path, speech: Speech, seconds: float) -> None:
+    facts = {
+        **speech.report.as_dict(),
+        "timings": [asdict(timing) for timing in speech.timings],
+        "rate": speech.audio.rate,
+        "seconds": speech.audio.seconds,
+        "elapsed": seconds,
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _summary(spoken: float, seconds: float) -> str:
+    return f"{spoken:.1f} s of speech in {seconds:.1f} s (real-time factor {seconds / spoken:.2f})"
