@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -235,8 +236,9 @@ class TestPipes:
             try:
                 # more than a pipe holds: once it is written, the text is being read
                 run.stdin.write(b"Hello there. " * 20_000)
+                time.sleep(0.5)  # and waits for more: Python misses what comes just before
                 run.send_signal(signal.SIGINT)
-                run.wait(60)
+                run.wait(30)
             finally:
                 run.kill()
             told = run.stderr.read()

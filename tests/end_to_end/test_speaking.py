@@ -31,11 +31,10 @@ def model(
 
 
 @pytest.fixture
-def voice(model: str, capsys: pytest.CaptureFixture[str]) -> str:
+def voice(model: str) -> str:
     """A voice file, cloned by command."""
-    words = ["--text", toy.WORDS, "--language", "en"]
+    words = ["--text", toy.WORDS, "--language", "en", "--quiet"]
     assert main(["clone", "anna.wav", *words, "--model", model, "-o", "anna.voice"]) == 0
-    capsys.readouterr()
     return "anna.voice"
 
 

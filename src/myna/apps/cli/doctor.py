@@ -66,7 +66,7 @@ def examine() -> tuple[dict[str, Any], list[str]]:
     voices = [model for model in models if model.kind == VOICE_MODEL]
     if not voices:
         advice.append("No voice model is installed: myna models get v2ProPlus")
-    here = {model.name for model in models}
+    here = {model.path.name for model in models}
     return {
         "myna": __version__,
         "python": platform.python_version(),
@@ -78,7 +78,7 @@ def examine() -> tuple[dict[str, Any], list[str]]:
         "data_folder": str(folder),
         "data_size": _size_of(folder),
         "disk_free": shutil.disk_usage(_existing(folder)).free,
-        "models": {model.name: _model(model, here, advice) for model in voices},
+        "models": {model.path.name: _model(model, here, advice) for model in voices},
         "can_speak": bool(voices and torch),
     }, advice
 
@@ -117,7 +117,9 @@ def _model(model: ModelFolder, here: set[str], advice: list[str]) -> dict[str, A
     }
     missing = {name: use for use, name in needs.items() if name is not None and name not in here}
     for name, use in missing.items():
-        advice.append(f"{model.name} cannot {use.removesuffix(' too')}: myna models get {name}")
+        advice.append(
+            f"{model.path.name} cannot {use.removesuffix(' too')}: myna models get {name}"
+        )
     return {"family": spec.name, "missing": sorted(missing)}
 
 

@@ -73,7 +73,7 @@ def _list(given: argparse.Namespace) -> int:
     from myna.checkpoints import catalogue, store
 
     here = store.installed()
-    names = {model.name for model in here}
+    names = {model.path.name for model in here}
     rows = [_row(model) for model in here]
     public = [_public_row(name) for name in catalogue.ENTRIES if name not in names]
     if given.json:
@@ -197,7 +197,7 @@ def _state(name: str) -> str:
 
 def _row(model: ModelFolder) -> dict[str, Any]:
     return {
-        "name": model.name,
+        "name": model.path.name,  # what other commands know it by
         "kind": model.kind,
         "spec": model.spec,
         "size": _size(model),

@@ -162,13 +162,13 @@ def _check_output(given: argparse.Namespace) -> None:
     check_recording_path(Path(given.output))
 
 
-def _model_of(voice: Voice | None) -> str:
+def _model_of(voice: Voice | None) -> str | Path:
     """The installed model that understood the voice, else the one named like its family."""
     if voice is None:
         return "tiny"
     from myna.checkpoints.store import installed
 
-    same = (model.name for model in installed() if model.fingerprint == voice.model)
+    same = (model.path for model in installed() if model.fingerprint == voice.model)
     return next(same, voice.family)
 
 
