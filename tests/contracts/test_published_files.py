@@ -520,3 +520,8 @@ def test_a_failed_write_leaves_what_was_there(
         small(tmp_path / "anna")
     assert store.open_model(tmp_path / "anna").fingerprint == before
     assert [path.name for path in tmp_path.iterdir()] == ["anna"]
+
+
+def test_weights_can_be_read_by_whoever_may_read_the_card(tmp_path: Path) -> None:
+    folder = small(tmp_path / "anna").path
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1

@@ -164,7 +164,7 @@ def write(
         card["provenance"] = dict(provenance)
         text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False)
         (temporary / _CARD).write_text(text + "\n", encoding="utf-8", newline="\n")
-        _sync(temporary)
+        _finish(temporary)
         _replace(temporary, out)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"Could not write the model folder {out}: {error}.") from error
@@ -264,7 +264,7 @@ def _checked_name(name: str) -> str:
 
 
 def _not_found(model: str | Path) -> str:
-    here = ", ".join(folder.name for folder in installed()) or "none"
+    here = ", ".join(folder.path.name for folder in installed()) or "none"
     if str(model) in catalogue.ENTRIES:
         return (
             f"The model {model} is not on this machine. Get it with `myna models get {model}`. "
@@ -323,8 +323,11 @@ def check_target(out: Path, overwrite: bool) -> None:
         raise CheckpointError(f"{out} is already a model; remove it first, or ask to overwrite it.")
 
 
-def _sync(folder: Path) -> None:
+def _finish(folder: Path) -> None:
+    # Safetensors makes files that only their owner can read; others get what the card got.
+    mode = (folder / _CARD).stat().st_mode
     for path in folder.iterdir():
+        path.chmod(mode)
         with path.open("rb+") as stream:
             os.fsync(stream.fileno())
 

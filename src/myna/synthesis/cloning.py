@@ -71,9 +71,12 @@ def clone(
             log.warning("The cached voice %s is damaged; cloning again.", stored)
     voice = _hear(engine, references)
     if cache:
-        stored.parent.mkdir(parents=True, exist_ok=True)
-        voice.save(stored)
-        _prune(stored.parent)
+        try:
+            stored.parent.mkdir(parents=True, exist_ok=True)
+            voice.save(stored)
+            _prune(stored.parent)
+        except OSError as error:  # the voice is made; only the next time takes as long again
+            log.warning("The voice could not be kept in %s (%s).", stored.parent, error)
     return replace(voice, name=name, licence=licence, consent=consent)
 
 

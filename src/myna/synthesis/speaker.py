@@ -28,7 +28,7 @@ from myna.datatypes import (
 from myna.engines import load_engine
 from myna.engines.base import DecodeRequest, Engine, Floats, TokenRequest
 from myna.engines.randomness import draw_seed
-from myna.errors import VoiceError
+from myna.errors import ConfigError, VoiceError
 from myna.specs import FamilySpec
 from myna.synthesis import cloning
 from myna.synthesis.script import Line, lines
@@ -98,6 +98,7 @@ class Myna:
             cache: keep the result on this machine, by the content of the recordings.
 
         Raises:
+            ConfigError: `text` was given beside a `Reference`, which has words of its own.
             AudioError: a recording cannot be read.
             UnusableReferenceError: a recording is silent, clipped, too short, or without speech.
             TextError: `text` cannot be read.
@@ -236,7 +237,7 @@ class _Script:
         if self.rate != self._engine.spec.rate:
             samples = resample(Audio(samples, self._engine.spec.rate), self.rate, HANN_SINC).samples
         report = SentenceReport(
-            text=line.sentence.source,
+            text=line.sentence.source.strip(),
             phones=len(line.phones),
             tokens=len(tokens.ids),
             seconds=len(samples) / self.rate,
@@ -331,6 +332,8 @@ def _joined(
 
 def _reference(item: str | Path | Audio | Reference, text: str, language: str) -> Reference:
     if isinstance(item, Reference):
+        if text:
+            raise ConfigError("A Reference carries its own text; do not give `text` beside it.")
         return item
     audio = item if isinstance(item, Audio) else read(item)
     return Reference(audio, text, language)

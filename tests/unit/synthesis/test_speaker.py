@@ -120,7 +120,7 @@ class TestSpeaking:
         )
         report = said.report
         assert (report.model, report.seed) == (myna.engine.fingerprint, 3)
-        assert "".join(each.text for each in report.sentences) == toy.TEXT
+        assert " ".join(each.text for each in report.sentences) == toy.TEXT
         assert [each.phones for each in report.sentences] == [
             len(sentence.symbols) for sentence in said.sentences
         ]
@@ -279,6 +279,10 @@ class TestCloning:
         with pytest.raises(UnusableReferenceError, match="silent"):
             myna.clone(Audio(np.zeros(32_000, dtype=np.float32), 16_000))
 
+    def test_words_are_given_once(self, myna: Myna) -> None:
+        with pytest.raises(ConfigError, match="its own text"):
+            myna.clone(Reference(toy.clip(), toy.WORDS, "en"), text="Something else.")
+
     def test_a_missing_encoder_is_named(self, myna: Myna, toy_home: Path) -> None:
         (toy_home / "models" / "toy-hubert").unlink()
         with pytest.raises(ModelNotFoundError, match="toy-hubert"):
@@ -321,6 +325,14 @@ class TestCache:
                 for text in ("", toy.WORDS, "Another text."):
                     myna.clone(toy.clip(seed=seed), text=text, language="en")
         assert len(self.cached(toy_home)) == 12
+
+    def test_a_place_that_cannot_be_written_costs_only_the_cache(
+        self, myna: Myna, toy_home: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        (toy_home / "cache").write_text("a file where a folder belongs")
+        voice = myna.clone(Reference(toy.clip(), toy.WORDS, "en"))
+        assert voice.prompt is not None
+        assert "could not be kept" in caplog.text
 
     def test_the_oldest_go(
         self, myna: Myna, toy_home: Path, monkeypatch: pytest.MonkeyPatch
