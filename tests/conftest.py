@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
+# Before torch is imported: threads that wait by spinning take the cores that others need, and a
+# run beside other work would take many times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import toy
 from myna.specs import ENCODERS, FAMILIES

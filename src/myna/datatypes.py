@@ -81,6 +81,13 @@ class Audio:
     def __post_init__(self) -> None:
         if self.samples.ndim != 1:
             raise AudioError(f"Audio is mono: one axis of samples, not {self.samples.ndim}.")
+        if self.rate < 1:
+            raise AudioError(f"rate is {self.rate}; a sample rate is at least 1 Hz.")
+        if self.samples.dtype.name != "float32":
+            raise AudioError(
+                f"Audio holds float32 samples in [-1, 1], not {self.samples.dtype}. Convert them; "
+                f"whole numbers of 16 bits, for one, are also divided by 32768."
+            )
 
     @property
     def seconds(self) -> float:
@@ -311,7 +318,14 @@ class Voice:
             )
             voice = cls(timbre=tensors["timbre"], prompt=prompt, **facts)
             voice._check(path)
-        except (SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (
+            SafetensorError,
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            RecursionError,  # JSON nested too deeply
+        ) as error:
             raise VoiceError(
                 f"{path} is no voice file, or it is damaged ({error}). "
                 f"Voice files come from `myna clone` or Voice.save."

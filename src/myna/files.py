@@ -1,5 +1,6 @@
 """Files appear whole or not at all, and are known by what is in them."""
 
+import errno
 import hashlib
 import os
 import secrets
@@ -17,9 +18,12 @@ def replacing(path: str | Path) -> Iterator[Path]:
     On any error, Ctrl-C included, the temporary file is removed and `path` is as it was.
 
     Raises:
-        OSError: the folder does not exist or cannot be written, or the disk is full.
+        OSError: the folder does not exist or cannot be written, or the disk is full; or `path` is
+            no ordinary file but a folder, a device or a pipe, which would be lost.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EEXIST, "It is no ordinary file, and is not replaced", str(path))
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         temporary.open("xb").close()

@@ -41,7 +41,7 @@ class Server:
         self.etag: str | None = '"one"'
         self.break_after: list[int] = []
         """Bytes after which each of the first replies breaks off."""
-        self.claims: int | None = None
+        self.claims: int | str | None = None
         """Content-Length, if not the true one."""
         self.ranges = True
         self.statuses: list[int] = []
@@ -294,6 +294,11 @@ def test_a_length_that_is_too_short(server: Server, target: Path) -> None:
     assert left(target) == set()
 
 
+def test_a_length_no_file_has_is_taken_for_none(server: Server, target: Path) -> None:
+    server.claims = "9" * 5000  # more digits than Python makes a number of
+    assert take(server, target).size == len(CONTENT)
+
+
 def test_wrong_bytes_are_deleted(server: Server, target: Path) -> None:
     server.content = OTHER
     with pytest.raises(DownloadError, match=rf"another file.*expected {SHA256}"):
@@ -342,7 +347,12 @@ def test_a_server_that_falls_silent(target: Path) -> None:
             fetch(url, target, tries=2, timeout=0.05, pause=0.0)
 
 
-PLACES = ["file:///etc/passwd", "ftp://127.0.0.1/voice.pth", "http://example.com/voice.pth"]
+PLACES = [
+    "file:///etc/passwd",
+    "ftp://127.0.0.1/voice.pth",
+    "http://example.com/voice.pth",
+    "https://[/voice.pth",
+]
 
 
 @pytest.mark.parametrize("place", [*PLACES, "/etc/passwd", "data:text/plain,x"])

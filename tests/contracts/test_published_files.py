@@ -525,3 +525,18 @@ def test_a_failed_write_leaves_what_was_there(
 def test_weights_can_be_read_by_whoever_may_read_the_card(tmp_path: Path) -> None:
     folder = small(tmp_path / "anna").path
     assert len({path.stat().st_mode for path in folder.iterdir()}) == 1
+
+
+def test_a_card_nested_without_end_is_damaged(tmp_path: Path) -> None:
+    model = small(tmp_path / "anna")
+    (model.path / "model.json").write_text("[" * 100_000)
+    with pytest.raises(CheckpointError, match="is damaged"):
+        store.open_model(model.path)
+
+
+def test_replacing_a_link_leaves_nothing_behind(tmp_path: Path) -> None:
+    small(tmp_path / "elsewhere")
+    (tmp_path / "anna").symlink_to(tmp_path / "elsewhere")
+    small(tmp_path / "anna")
+    assert {path.name for path in tmp_path.iterdir()} == {"anna", "elsewhere"}
+    assert (tmp_path / "elsewhere" / "model.json").is_file()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -164,6 +165,17 @@ class TestErrors:
         assert said.err.startswith("myna: ")
         assert reason in said.err
         assert [path.name for path in place.iterdir()] == ["clip.wav"]
+
+    def test_names_of_strangers_do_not_steer_the_terminal(
+        self, place: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        loaded = b"\x80\x04\x8c\x05\x1b[31m\x8c\x05\xc2\x9b2J\x07\x93."
+        with zipfile.ZipFile("voice.pth", "w") as archive:
+            archive.writestr("archive/data.pkl", loaded)
+        assert main(["models", "convert", "voice.pth", "-o", "anna"]) == 1
+        told = capsys.readouterr().err
+        assert "asks for \\x1b[31m.\\x9b2J\\x07" in told
+        assert told.removesuffix("\n").isprintable()
 
     def test_debug_shows_where(self, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
         arguments = ["say", "hi", "-o", "x.wav", "--model", "nope"]

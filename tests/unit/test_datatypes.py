@@ -85,6 +85,11 @@ class TestAudio:
         with pytest.raises(AudioError, match="mono"):
             Audio(np.zeros((2, 3), dtype=np.float32), 16_000)
 
+    @pytest.mark.parametrize("kind", ["int16", "float64"])
+    def test_is_of_one_kind(self, kind: str) -> None:
+        with pytest.raises(AudioError, match=f"float32 samples.*not {kind}"):
+            Audio(np.zeros(3, dtype=kind), 16_000)
+
     @pytest.mark.parametrize(("ending", "near"), [(".wav", 1e-4), (".FLAC", 1e-4), (".ogg", 0.1)])
     def test_round_trip(self, tmp_path: Path, ending: str, near: float) -> None:
         SOUND.save(tmp_path / f"a{ending}")
@@ -162,6 +167,12 @@ class TestVoice:
     def test_other_files_are_refused(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "a.voice").write_bytes(content)
         with pytest.raises(VoiceError, match=r"a\.voice is no voice file"):
+            Voice.load(tmp_path / "a.voice")
+
+    def test_facts_nested_without_end_are_refused(self, tmp_path: Path) -> None:
+        facts = {"myna.voice": "[" * 100_000}
+        save_file({"timbre": VOICE.timbre}, tmp_path / "a.voice", metadata=facts)
+        with pytest.raises(VoiceError, match="damaged"):
             Voice.load(tmp_path / "a.voice")
 
     def test_cut_short_anywhere_is_refused(self, tmp_path: Path) -> None:

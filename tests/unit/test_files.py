@@ -58,6 +58,21 @@ def test_two_writers_do_not_meet(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_text() == "one"
 
 
+def test_only_ordinary_files_are_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    targets = [folder]
+    if hasattr(os, "mkfifo"):
+        targets.append(tmp_path / "pipe")
+        os.mkfifo(targets[-1])
+    before = set(tmp_path.iterdir())
+    for target in targets:
+        with pytest.raises(OSError, match="no ordinary file"), replacing(target) as temporary:
+            temporary.write_text("new")
+        assert not target.is_file()
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), replacing(tmp_path / "no" / "a"):
         pytest.fail("the block must not run")

@@ -2,7 +2,7 @@
 
 Cloning wants 3 to 10 s of one person speaking clearly. Silence at both ends goes. What is then no
 longer than 10 s is taken whole. Of a longer recording the best window is taken: one that starts and
-ends in a pause, lasts about 6 to 9 s, holds more speech than pauses, and keeps a steady level.
+ends in a pause, lasts 6 to 9 s if it can, holds more speech than pauses, and keeps a steady level.
 What it cannot see is listed in `myna.audio.activity`; nor does it see clipping that a lossy codec
 has since smoothed over.
 """

@@ -152,7 +152,7 @@ def _vocabulary(weights: Path, count: int) -> str:
             raise CheckpointError(
                 f"{weights} needs its word pieces: put {VOCABULARY} or tokenizer.json beside it."
             )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"The word pieces beside {weights} are damaged ({error}).") from error
     if len(pieces) != count:
         raise CheckpointError(

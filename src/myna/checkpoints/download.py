@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
 from http.client import HTTPMessage
@@ -41,7 +42,8 @@ Progress = Callable[[int, int | None], None]
 
 _BLOCK = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
+_RANGE = re.compile(r"bytes (\d{1,18})-\d+/(\d{1,18})(?!\d)", re.ASCII)
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -236,7 +238,7 @@ class _Job:
     ) -> None:
         version = _version(reply.headers)
         length = reply.headers.get("Content-Length", "")
-        total = int(length) if length.isdecimal() else None
+        total = int(length) if _LENGTH.fullmatch(length) else None
         if reply.status == 206:
             span = _RANGE.match(reply.headers.get("Content-Range", ""))
             same = span is not None and int(span[1]) == start and note.get("version") == version
@@ -284,7 +286,10 @@ class _Job:
             return {}
         try:
             note = json.loads(self.note.read_text(encoding="utf-8"))
-        except ValueError:  # cut short when the machine stopped: the download starts over
+        except (
+            ValueError,
+            RecursionError,
+        ):  # cut short when the machine stopped: the download starts over
             return {}
         return note if isinstance(note, dict) else {}
 
@@ -338,7 +343,9 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> Any:
         # the parent refuses other schemes too, but with an error that looks like the server's
         if place := headers.get("Location") or headers.get("URI"):
-            _check_address(urljoin(req.full_url, place), local=self.local)
+            with suppress(ValueError):  # what is no address is refused as it stands
+                place = urljoin(req.full_url, place)
+            _check_address(place, local=self.local)
         return super().http_error_302(req, fp, code, msg, headers)
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
@@ -371,15 +378,18 @@ def _named(progress: Callable[[str, int, int | None], None], name: str) -> Progr
 
 
 def _is_local(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
     try:
+        host = urlsplit(url).hostname or ""
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
 
 
 def _check_address(url: str, *, local: bool) -> None:
-    scheme = urlsplit(url).scheme
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:
+        scheme = ""
     if scheme != "https" and not (scheme == "http" and local and _is_local(url)):
         raise DownloadError(f"{url} is not an https address; nothing is downloaded from there.")
 

@@ -7,14 +7,14 @@ functions of that list, and the instructions that no checkpoint needs do not exi
 
 import pickletools
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from myna.errors import CheckpointError, UnsafeCheckpointError
 
-MOST_BYTES = 32 << 20
+MOST_BYTES = 8 << 20
 """Longest pickle that is read; the largest published one has a few hundred kilobytes."""
 
 _LITERALS = frozenset(
@@ -84,7 +84,7 @@ def read(data: bytes, source: Path, names: Mapping[str, Name], refer: Callable[[
         raise CheckpointError(
             f"{source} describes its tensors in {len(data) >> 20} MiB; no checkpoint needs that."
         )
-    machine = _Machine(source, names, refer)
+    machine = _Machine(source, names, refer, copies=len(data))
     try:
         for opcode, argument, _ in pickletools.genops(data):
             machine.step(opcode.name, argument)
@@ -99,9 +99,10 @@ def read(data: bytes, source: Path, names: Mapping[str, Name], refer: Callable[[
 
 class _Machine:
     def __init__(
-        self, source: Path, names: Mapping[str, Name], refer: Callable[[Any], Any]
+        self, source: Path, names: Mapping[str, Name], refer: Callable[[Any], Any], *, copies: int
     ) -> None:
         self.source, self.names, self.refer = source, names, refer
+        self.copies_left = copies
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
 
@@ -128,6 +129,16 @@ class _Machine:
             f"texts, lists and dictionaries. Do not load this file with other programs, "
             f"unless you trust its author with your computer."
         )
+
+    def copy(self, *groups: Collection[Any]) -> None:
+        """Account for values that a call takes over: no more than the pickle has bytes.
+
+        A group is written once and may be named again in two bytes; copied each time, it would grow
+        without bound.
+        """
+        self.copies_left -= sum(map(len, groups))
+        if self.copies_left < 0:
+            raise ValueError("copies more values than it holds")
 
     def pop(self) -> Any:
         value = self.stack.pop()
@@ -203,6 +214,7 @@ class _Machine:
         arguments, name = self.pop(), self.pop()
         if not isinstance(name, Name) or name.call is None:
             raise self.unsafe(f"calls {_describe(name)}")
+        self.copy(arguments, *(a for a in arguments if isinstance(a, list | tuple | dict)))
         self.stack.append(name.call(*arguments))
 
     _newobj = _reduce
@@ -212,6 +224,7 @@ class _Machine:
         if isinstance(target, Fields):
             if type(state) is not dict:
                 raise TypeError("sets attributes from what is no dictionary")
+            self.copy(state)
             target.values.update(state)
         elif type(target) is not dict:  # a dictionary's attributes carry nothing we need
             raise self.unsafe(f"sets attributes of {_describe(target)}")

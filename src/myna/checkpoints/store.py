@@ -189,7 +189,7 @@ def open_model(model: str | Path) -> ModelFolder:
         raise ModelNotFoundError(_not_found(model))
     try:
         return _read_card(path, json.loads((path / _CARD).read_text(encoding="utf-8")))
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"{path / _CARD} is damaged ({type(error).__name__}: {error}). "
             f"Convert or download the model again."
@@ -337,4 +337,6 @@ def _replace(new: Path, out: Path) -> None:
     if out.exists():
         os.replace(out, old)
     os.replace(new, out)
+    if old.is_symlink():
+        old.unlink()
     shutil.rmtree(old, ignore_errors=True)

@@ -55,7 +55,11 @@ class DecodeRequest:
 
 
 class Engine(Protocol):
-    """Runs the models of one family."""
+    """Runs the models of one family, for one caller at a time.
+
+    What `generate` returns is read to its end, or dropped, before the engine is asked for more
+    tokens: two that take turns would share slots on a GPU.
+    """
 
     spec: FamilySpec
     fingerprint: str

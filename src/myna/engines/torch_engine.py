@@ -25,9 +25,10 @@ from myna.engines.randomness import Purpose, Stream
 from myna.engines.sampling import distribution, draw, penalise
 from myna.engines.torch_stepping import EagerStepper, GraphStepper, Stepper
 from myna.errors import ConfigError, EngineError
-from myna.nets.decoder import Decoder, frames_at
+from myna.nets.decoder import Decoder
 from myna.nets.eres2net import ERes2NetV2, fuse
 from myna.nets.hubert import Hubert
+from myna.nets.prior_encoder import frames_at
 from myna.nets.reference_encoder import full_mask
 from myna.nets.roberta import Roberta
 from myna.nets.token_model import TokenModel
@@ -46,6 +47,10 @@ Net = TypeVar("Net", bound=nn.Module)
 
 _GRAPH_CAPACITY = 3072
 """Positions of each slot on a GPU: two minutes of prompt and speech, or less with more text."""
+
+_NO_NUMBERS = (
+    "are no numbers. If this happens in half precision, load the model with precision='float32'."
+)
 
 _PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -120,7 +125,8 @@ class TorchEngine:
         """See `Engine.generate`.
 
         Raises:
-            EngineError: a request is longer than the model's positions.
+            EngineError: a request is empty or longer than the model's positions; or, while tokens
+                are drawn, the model returned what is not a number.
         """
         for request in requests:
             self._check(request)
@@ -146,18 +152,15 @@ class TorchEngine:
             noise = torch.from_numpy(drawn).to(self._device, self._dtype)
         with torch.inference_mode():
             samples = self._decoder(
-                torch.from_numpy(request.tokens)[None].to(self._device),
-                torch.from_numpy(request.phones)[None].to(self._device),
-                torch.from_numpy(request.timbre)[None, :, None].to(self._device, self._dtype),
+                torch.tensor(request.tokens)[None].to(self._device),
+                torch.tensor(request.phones)[None].to(self._device),
+                torch.tensor(request.timbre)[None, :, None].to(self._device, self._dtype),
                 noise,
                 request.speed,
             )[0]
         result = samples.float().cpu().numpy()
         if not np.isfinite(result).all():
-            raise EngineError(
-                "The decoder returned values that are no numbers. If this happens in half "
-                "precision, load the model with precision='float32'."
-            )
+            raise EngineError(f"The decoder returned values that {_NO_NUMBERS}")
         return result
 
     def _stepper(self, requests: Sequence[TokenRequest]) -> Stepper:
@@ -171,6 +174,8 @@ class TorchEngine:
     def _check(self, request: TokenRequest) -> None:
         spec = self.spec.token_model
         phones, tokens = len(request.phones), len(request.prompt) + _most_tokens(request, spec)
+        if not phones:
+            raise EngineError("There is nothing to say: the sentence has no phones.")
         if phones > spec.positions or tokens > spec.positions:
             raise EngineError(
                 f"A sentence has {phones} phones and up to {tokens} tokens, with those of its "
@@ -302,6 +307,8 @@ class _Drawing:
 
     def take(self, logits: Floats) -> None:
         """Draw a token from its logits (V,), or end."""
+        if not np.isfinite(logits).all():
+            raise EngineError(f"The token model returned values that {_NO_NUMBERS}")
         sampling, spec = self._request.sampling, self._spec
         if self._count < spec.least_tokens:
             logits = logits[: spec.end]
@@ -322,11 +329,13 @@ class _Drawing:
 
 
 def _inputs(request: TokenRequest) -> tuple[Tensor, Tensor | None, Tensor]:
+    # Copies: a matrix product's bits may depend on where in memory its operands begin, which for
+    # tensors is always the same, and a caller's arrays may be read-only.
     features = request.text_features
     return (
-        torch.from_numpy(request.phones),
-        None if features is None else torch.from_numpy(features),
-        torch.from_numpy(request.prompt),
+        torch.tensor(request.phones),
+        None if features is None else torch.tensor(features),
+        torch.tensor(request.prompt),
     )
 
 
@@ -351,6 +360,11 @@ def _pick_device(name: str) -> torch.device:
         raise ConfigError(f"device is {name!r}; it is 'auto', 'cpu' or 'cuda'.")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device is 'cuda', but PyTorch finds no CUDA device here; use 'cpu'.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"device is {name!r}, but PyTorch finds {torch.cuda.device_count()} CUDA devices here, "
+            f"counted from 'cuda:0'."
+        )
     return device
 
 

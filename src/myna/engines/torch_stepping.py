@@ -46,7 +46,8 @@ class EagerStepper:
 
     def start(self, slot: int, phones: Tensor, features: Tensor | None, prompt: Tensor) -> Tensor:
         self._cache.start(slot, len(phones) + len(prompt))
-        features = None if features is None else features[None]
+        if features is not None:
+            features = features[None].to(self._net.head.weight.dtype)
         return self._net.prefill(phones[None], features, prompt[None], self._cache)[0].float()
 
     def step(self, slots: Sequence[int], tokens: Sequence[int], positions: Sequence[int]) -> Tensor:
@@ -61,7 +62,8 @@ class GraphStepper:
     """Every step computes all slots with shapes that never change; on CUDA, from one graph.
 
     The product of a step has the same shape whoever is there, so a request's bits do not depend on
-    its neighbours, as with lanes on a CPU.
+    its neighbours. Whether they depend on its slot is up to the matrix library: on a CPU with two
+    threads they do, on CUDA it is not measured yet.
 
     Args:
         graph: record the step as a CUDA graph; False runs the same step call by call.
@@ -119,6 +121,7 @@ class GraphStepper:
                 self._step()
         torch.cuda.current_stream(self._device).wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # On a stream of this device: by default it would be one of whichever device is current.
+        with torch.cuda.device(self._device), torch.cuda.graph(graph, stream=aside):
             self._logits = self._step()
         return graph

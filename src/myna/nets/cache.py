@@ -121,6 +121,9 @@ class StaticCache:
         assert length <= self.capacity, "the caller keeps within the capacity"
         self._slot = slot
         self._lengths[slot] = length
+        # A mask gives what is hidden no weight, but nothing times infinity is not a number: what
+        # overflowed in one request must not reach the next.
+        self._store[:, slot, :, :, length:] = 0
 
     def advance(self, active: Tensor) -> None:
         """After a step: each slot marked 1 in `active` (R,) has one position more."""

@@ -116,8 +116,3 @@ class Decoder(nn.Module):
     ) -> Tensor:
         """tokens (B, T), phones (B, P), timbre (B, G, 1) -> waveform (B, N); see `render`."""
         return self.render(self.join(tokens, phones, timbre), timbre, noise, speed)
-
-
-def frames_at(frames: int, speed: float) -> int:
-    """Frames that `frames` become at a speed."""
-    return frames if speed == 1 else int(frames / speed) + 1

@@ -66,14 +66,16 @@ class PriorEncoder(nn.Module):
         return mean, log_deviation
 
 
-def change_speed(joined: Tensor, mask: Tensor, speed: float) -> tuple[Tensor, Tensor]:
-    """Squeeze or stretch in time: (B, H, T) -> (B, H, int(T / speed) + 1), and its mask.
+def frames_at(frames: int, speed: float) -> int:
+    """Frames that `frames` become at a speed: one more than fit, but at speed 1 as many."""
+    return frames if speed == 1 else int(frames / speed) + 1
 
-    At speed 1 nothing changes, not even the length.
-    """
+
+def change_speed(joined: Tensor, mask: Tensor, speed: float) -> tuple[Tensor, Tensor]:
+    """Squeeze or stretch in time: (B, H, T) -> (B, H, `frames_at(T, speed)`), and its mask."""
     if speed == 1:
         return joined, mask
-    frames = int(joined.shape[-1] / speed) + 1
+    frames = frames_at(joined.shape[-1], speed)
     return (
         F.interpolate(joined, size=frames, mode="linear", align_corners=False),
         F.interpolate(mask, size=frames, mode="nearest"),

@@ -110,6 +110,7 @@ def load_folded(net: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 
     Raises:
         RuntimeError: a name is missing or unknown, or a shape differs.
+        KeyError: a direction comes without its length.
     """
     dims = {
         name: module.dim

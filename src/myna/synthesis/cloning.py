@@ -12,6 +12,7 @@ import json
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from myna.audio.resample import HANN_SINC, HIGH_QUALITY, resample
 from myna.audio.spectrogram import spectrogram
 from myna.datatypes import Audio, Prompt, Reference, Voice
 from myna.engines.base import Engine, Floats
-from myna.errors import UnusableReferenceError, VoiceError
+from myna.errors import TextError, UnusableReferenceError, VoiceError
 from myna.specs import CONTENT_RATE
 from myna.synthesis.script import prompt_line
 
@@ -35,6 +36,9 @@ _CACHE_FORMAT = 1
 """Raise it when cloning computes something else, so that cached voices are made again."""
 
 _CACHED_VOICES = 200
+
+_MOST_CHARACTERS = 500
+"""Of the words of a reference: far more than anybody says in ten seconds."""
 
 log = logging.getLogger(__name__)
 
@@ -57,15 +61,21 @@ def clone(
 
     Raises:
         UnusableReferenceError: a recording is silent, clipped, too short, or without speech.
-        TextError: the words of the first reference cannot be read.
+        TextError: the words of the first reference cannot be read, or are too many.
     """
     if not references:
         raise UnusableReferenceError("Cloning needs at least one recording.")
+    if len(references[0].text) > _MOST_CHARACTERS:
+        raise TextError(
+            f"The words of the reference have {len(references[0].text)} characters; a reference of "
+            f"10 s has far fewer than {_MOST_CHARACTERS}. Give only what is said in it."
+        )
     stored = _cache_path(engine, references)
     if cache and stored.is_file():
         try:
             heard = Voice.load(stored)
-            os.utime(stored)
+            with suppress(OSError):  # it is only for `_prune`, and the folder may be read-only
+                os.utime(stored)
             return replace(heard, name=name, licence=licence, consent=consent)
         except VoiceError:
             log.warning("The cached voice %s is damaged; cloning again.", stored)

@@ -255,7 +255,7 @@ class _Script:
         )
         warnings = tuple(
             f"The model did not end this sentence and was stopped after "
-            f"{piece.report.seconds:.0f} s: {piece.report.text}"
+            f"{piece.report.seconds:.1f} s: {piece.report.text}"
             for piece in rendered
             if not piece.report.ended
         )

@@ -201,6 +201,25 @@ def test_nesting_without_end_is_no_danger() -> None:
         read(raw(b"}" + b")" + b"\x85" * 200_000 + b"K\x01s"))
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        b"](" + b"h\x01h\x02\x85R" * 1000 + b"e",
+        b"](" + b"h\x03)\x81h\x00b" * 1000 + b"e",
+    ],
+)
+def test_what_is_named_again_is_not_copied_without_end(code: bytes) -> None:
+    many = 10_000
+    names = b"ccollections\nOrderedDict\nq\x01cutils\nHParams\nq\x03"
+    values = (
+        b"}(" + b"".join(b"J" + n.to_bytes(4, "little") + b"N" for n in range(many)) + b"uq\x00"
+    )
+    pairs = b"](" + b"K\x01K\x02\x86" * many + b"eq\x02"
+    data = raw(b"](" + names + values + pairs + code + b"e")
+    with pytest.raises(CheckpointError, match="copies more"):
+        read(data)
+
+
 def test_too_long_a_pickle_is_not_read() -> None:
     with pytest.raises(CheckpointError, match="MiB"):
         read(bytes(inert_pickle.MOST_BYTES + 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from myna.engines.torch_stepping import EagerStepper, GraphStepper
 from myna.errors import ConfigError, EngineError
 from myna.nets.cache import GrowingCache
 from myna.nets.token_model import TokenModel
+from myna.specs import FAMILIES
 
 SPEC = toy.FAMILY_ROWS["toyPro"].token_model
 
@@ -87,6 +89,36 @@ class TestTokens:
         one, other = answers(engine, asked)
         assert one == other
 
+    def test_no_numbers_are_no_tokens(self, engine: TorchEngine) -> None:
+        engine._token_model.head.weight.data[3] = torch.nan
+        with pytest.raises(EngineError, match=r"token model .* no numbers"):
+            answers(engine, [TokenRequest(phones=np.arange(9))])
+
+    def test_where_arrays_lie_and_who_may_write_them_does_not_matter(
+        self, engine: TorchEngine
+    ) -> None:
+        request = requests(3)[2]
+        features = request.text_features
+        assert features is not None
+        crooked = np.empty(features.nbytes + 4, dtype=np.uint8)[4:].view(np.float32)
+        crooked = crooked.reshape(features.shape)
+        crooked[:] = features
+        arrays = {
+            "phones": request.phones.copy(),
+            "prompt": request.prompt.copy(),
+            "text_features": crooked,
+        }
+        for array in arrays.values():
+            array.flags.writeable = False
+        assert answers(engine, [replace(request, **arrays)]) == answers(engine, [request])
+
+    def test_dropped_halfway_leaves_nothing_behind(self, engine: TorchEngine) -> None:
+        expected = answers(engine, requests())
+        half = engine.generate(requests())
+        next(half)
+        half.close()
+        assert answers(engine, requests()) == expected
+
     def test_nothing_asked_nothing_answered(self, engine: TorchEngine) -> None:
         assert answers(engine, []) == []
 
@@ -100,6 +132,37 @@ class TestTokens:
 
 
 class TestSteppers:
+    @torch.inference_mode()
+    @pytest.mark.parametrize("lanes", [2, 3])
+    def test_bits_at_full_width_depend_on_nobody(self, lanes: int) -> None:
+        spec = replace(FAMILIES["v2"].token_model, layers=2)
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(0)
+            net = TokenModel(spec).eval()
+        random = np.random.default_rng(0)
+        asked = [
+            (torch.from_numpy(random.integers(0, spec.phones, p)), None, torch.arange(t))
+            for p, t in ((1, 0), (7, 3), (40, 60), (64, 21), (90, 130))
+        ]
+        alone = []
+        for request in asked:
+            room = len(request[0]) + len(request[2]) + 12
+            stepper = EagerStepper(net, slots=1, capacity=room, lanes=lanes)
+            logits = [stepper.start(0, *request)]
+            for step in range(12):
+                logits += stepper.step([0], [step], [len(request[2]) + step])
+            alone.append(logits)
+        stepper = EagerStepper(net, slots=7, capacity=333, lanes=lanes)
+        slots = random.permutation(7)[: len(asked)].tolist()
+        for slot, request, logits in zip(slots, asked, alone, strict=True):
+            assert torch.equal(stepper.start(slot, *request), logits[0])
+        for step in range(12):
+            present = random.permutation(len(asked)).tolist()
+            places = [len(asked[index][2]) + step for index in present]
+            found = stepper.step([slots[i] for i in present], [step] * len(present), places)
+            for row, index in zip(found, present, strict=True):
+                assert torch.equal(row, alone[index][step + 1])
+
     @torch.inference_mode()
     def test_three_caches_one_model(self, net: TokenModel) -> None:
         asked = requests(3)
@@ -130,6 +193,18 @@ class TestSteppers:
             here = [slots[index] for index in present]
             close(eager.step(here, tokens, places), plain)
             close(graph.step(here, tokens, places), plain)
+
+    @torch.inference_mode()
+    def test_what_overflowed_does_not_reach_the_next_request(self, net: TokenModel) -> None:
+        phones, prompt = torch.arange(9), torch.arange(4)
+        found = []
+        for before in (0.0, torch.inf):
+            stepper = GraphStepper(net, slots=2, capacity=60, graph=False)
+            stepper.start(1, phones, torch.full((9, SPEC.text_features), before), torch.arange(30))
+            stepper.start(1, phones, None, prompt)
+            found.append(stepper.step([1], [5], [4]))
+        assert torch.isfinite(found[1]).all()
+        assert torch.equal(*found)
 
     def test_generate_is_the_same_on_both(self, net: TokenModel) -> None:
         asked = requests()
@@ -289,6 +364,22 @@ class TestLoading:
             for precision in ("float32", "bfloat16")
         )
         assert np.corrcoef(exact, rough)[0, 1] > 0.9
+
+    @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+    def test_half_precision_reads_text_features(self, toy_home: Path, precision: str) -> None:
+        engine = load_engine(open_model("toyPro"), device="cpu", precision=precision)
+        (request,) = requests(1)
+        assert request.text_features is not None
+        ((_, tokens),) = engine.generate([request])
+        assert len(tokens.ids) >= SPEC.least_tokens
+
+    def test_a_device_that_is_not_there(
+        self, toy_home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+        with pytest.raises(ConfigError, match="finds 2 CUDA devices"):
+            load_engine(open_model("toy"), device="cuda:2")
 
     def test_nothing_global_changes(self, toy_home: Path) -> None:
         threads, state = torch.get_num_threads(), torch.random.get_rng_state()

@@ -283,6 +283,10 @@ class TestCloning:
         with pytest.raises(ConfigError, match="its own text"):
             myna.clone(Reference(toy.clip(), toy.WORDS, "en"), text="Something else.")
 
+    def test_more_words_than_ten_seconds_hold_are_refused(self, myna: Myna) -> None:
+        with pytest.raises(TextError, match="5000 characters"):
+            myna.clone(toy.clip(), text="word " * 1000, language="en")
+
     def test_a_missing_encoder_is_named(self, myna: Myna, toy_home: Path) -> None:
         (toy_home / "models" / "toy-hubert").unlink()
         with pytest.raises(ModelNotFoundError, match="toy-hubert"):
@@ -333,6 +337,17 @@ class TestCache:
         voice = myna.clone(Reference(toy.clip(), toy.WORDS, "en"))
         assert voice.prompt is not None
         assert "could not be kept" in caplog.text
+
+    def test_a_place_that_can_only_be_read_is_used(
+        self, myna: Myna, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(path: Path) -> None:
+            raise PermissionError(path)
+
+        first = clone(myna)
+        monkeypatch.setattr(cloning.os, "utime", refused)
+        monkeypatch.setattr(cloning, "_hear", forbidden)
+        assert_same(clone(myna), first)
 
     def test_the_oldest_go(
         self, myna: Myna, toy_home: Path, monkeypatch: pytest.MonkeyPatch

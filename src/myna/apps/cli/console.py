@@ -50,6 +50,14 @@ class Console:
         print(text, file=sys.stderr)
 
 
+def shown(text: str) -> str:
+    """One line for a terminal: what is no visible character, and might steer it, is escaped.
+
+    Messages quote files of strangers.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def amount(size: float) -> str:
     """Bytes in words: 155.3 MB."""
     for unit in ("bytes", "kB", "MB"):

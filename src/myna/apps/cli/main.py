@@ -18,7 +18,7 @@ from contextlib import contextmanager
 
 from myna import __version__
 from myna.apps.cli import clone, doctor, models, say
-from myna.apps.cli.console import UsageError
+from myna.apps.cli.console import UsageError, shown
 from myna.errors import DownloadError, ModelNotFoundError, MynaError
 
 DONE, FAILED, USAGE, NO_WEIGHTS, NO_DOWNLOAD, NO_IO, INTERRUPTED = 0, 1, 2, 3, 4, 74, 130
@@ -26,6 +26,9 @@ DONE, FAILED, USAGE, NO_WEIGHTS, NO_DOWNLOAD, NO_IO, INTERRUPTED = 0, 1, 2, 3, 4
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    # Before torch is imported: threads that wait by spinning take the cores that other programs
+    # need, and speaking beside one would take many times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     parser = _parser()
     given = parser.parse_args(arguments)
     with _warnings_shown():
@@ -69,7 +72,7 @@ def _warnings_shown() -> Iterator[None]:
 
 class _Format(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return f"myna: {record.levelname.lower()}: {record.getMessage()}"
+        return f"myna: {record.levelname.lower()}: {shown(record.getMessage())}"
 
 
 def _failed(error: BaseException) -> int:
@@ -82,10 +85,10 @@ def _failed(error: BaseException) -> int:
         return INTERRUPTED
     if isinstance(error, OSError):
         _let_go_of_output()
-        where = f" {error.filename}" if error.filename is not None else ""
+        where = f" {shown(str(error.filename))}" if error.filename is not None else ""
         print(f"myna: cannot read or write{where}: {error.strerror or error}.", file=sys.stderr)
         return NO_IO
-    print(f"myna: {error}", file=sys.stderr)
+    print(f"myna: {shown(str(error))}", file=sys.stderr)
     codes = {UsageError: USAGE, ModelNotFoundError: NO_WEIGHTS, DownloadError: NO_DOWNLOAD}
     return next((code for kind, code in codes.items() if isinstance(error, kind)), FAILED)
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from myna.apps.cli.console import Console, UsageError, amount
+from myna.apps.cli.console import Console, UsageError, amount, shown
 from myna.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def _show(given: argparse.Namespace) -> int:
     print(f"fingerprint: {model.fingerprint}")
     for name, stored in model.files.items():
         print(f"file: {name}, {amount(stored.size)}, SHA-256 {stored.sha256}")
-    print(f"provenance: {json.dumps(dict(model.provenance), indent=2, ensure_ascii=False)}")
+    provenance = json.dumps(dict(model.provenance), indent=2, ensure_ascii=False)
+    print("provenance:", "\n".join(map(shown, provenance.split("\n"))))
     return 0
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from myna.apps.cli.console import Console, UsageError
+from myna.apps.cli.console import Console, UsageError, shown
 from myna.apps.cli.options import add_engine_options, add_settings, default, settings
 from myna.datatypes import Delivery, Sampling, Utterance, Voice, check_recording_path
 from myna.errors import TextError
@@ -118,7 +118,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--stream", action="store_true", help="with '-o -': write each sentence as it is done"
     )
     group.add_argument(
-        "--report", type=Path, metavar="FILE.json", help="write how it went: seed, timings, ..."
+        "--report", type=Path, metavar="FILE.json", help="write how it went: seed, timings and more"
     )
     group.add_argument("--quiet", action="store_true", help="no progress, only warnings and errors")
 
@@ -211,7 +211,7 @@ def _speak(myna: Myna, utterance: Utterance, given: argparse.Namespace, console:
     if given.report is not None:
         _save_report(given.report, speech, seconds)
     for warning in speech.report.warnings:
-        print(f"myna: warning: {warning}", file=sys.stderr)
+        print(f"myna: warning: {shown(warning)}", file=sys.stderr)
     console.say(
         f"{len(speech.sentences)} of {len(speech.sentences)} sentences, "
         f"{_summary(speech.audio.seconds, seconds)}, seed {speech.report.seed}"
