@@ -26,9 +26,6 @@ DONE, FAILED, USAGE, NO_WEIGHTS, NO_DOWNLOAD, NO_IO, INTERRUPTED = 0, 1, 2, 3, 4
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    # Before torch is imported: threads that wait by spinning take the cores that other programs
-    # need, and speaking beside one would take many times as long.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     parser = _parser()
     given = parser.parse_args(arguments)
     with _warnings_shown():
