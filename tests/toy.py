@@ -119,7 +119,7 @@ def voice_model(out: Path, family: str, *, seed: int) -> None:
     )
 
 
-def encoder(out: Path, name: str) -> None:
+def encoder(out: Path, name: str, *, seed: int = 9) -> None:
     """Weights of one encoder, and the characters of a text encoder."""
     from myna.checkpoints import store
     from myna.nets.eres2net import ERes2NetV2
@@ -134,7 +134,7 @@ def encoder(out: Path, name: str) -> None:
         ),
         "toy-eres2net": (ERes2NetV2, {}),
     }[name]
-    parts = {"weights": _weights(lambda: build(ENCODER_ROWS[name]), 9)}
+    parts = {"weights": _weights(lambda: build(ENCODER_ROWS[name]), seed)}
     store.write(out, kind=store.ENCODER, spec=name, parts=parts, provenance={}, texts=texts)
 
 

@@ -65,6 +65,10 @@ class Engine(Protocol):
     fingerprint: str
     """Identifies the weights; a voice remembers which weights understood it."""
 
+    def ears(self) -> str:
+        """Identifies all weights that cloning uses, those of the encoders on this machine too."""
+        ...
+
     def tokens(self, samples: Floats) -> Ids:
         """Semantic tokens (T,) of speech, samples (N,) at `CONTENT_RATE`."""
         ...

@@ -10,6 +10,7 @@ Letters in shapes as in `myna.engines.base`.
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TypeVar
 
@@ -24,7 +25,7 @@ from myna.engines.base import DecodeRequest, Floats, Ids, TokenRequest
 from myna.engines.randomness import Purpose, Stream
 from myna.engines.sampling import distribution, draw, penalise
 from myna.engines.torch_stepping import EagerStepper, GraphStepper, Stepper
-from myna.errors import ConfigError, EngineError
+from myna.errors import ConfigError, EngineError, ModelNotFoundError
 from myna.nets.decoder import Decoder
 from myna.nets.eres2net import ERes2NetV2, fuse
 from myna.nets.hubert import Hubert
@@ -83,6 +84,14 @@ class TorchEngine:
         self._device = _pick_device(device)
         self._dtype = _pick_precision(precision, self._device)
         self._slots, self._lanes = slots, lanes
+
+    def ears(self) -> str:
+        spec, found = self.spec, [self.fingerprint]
+        for name in (spec.content_encoder, spec.speaker_encoder, spec.text_encoder):
+            if name is not None:
+                with suppress(ModelNotFoundError):  # cloning says so if it needs that one
+                    found.append(open_model(name).fingerprint)
+        return " ".join(found)
 
     def tokens(self, samples: Floats) -> Ids:
         with torch.inference_mode():

@@ -148,7 +148,7 @@ def _cache_path(engine: Engine, references: Sequence[Reference]) -> Path:
         facts = [len(samples), reference.audio.rate, reference.text, reference.language]
         digest.update(json.dumps(facts).encode())
         digest.update(samples.tobytes())
-    digest.update(f"{engine.fingerprint} {_CACHE_FORMAT}".encode())
+    digest.update(f"{engine.ears()} {_CACHE_FORMAT}".encode())
     return files.data_folder() / "cache" / "voices" / f"{digest.hexdigest()}.voice"
 
 

@@ -330,6 +330,14 @@ class TestCache:
                     myna.clone(toy.clip(seed=seed), text=text, language="en")
         assert len(self.cached(toy_home)) == 12
 
+    def test_another_encoder_hears_another_voice(self, myna: Myna, toy_home: Path) -> None:
+        myna.clone(toy.clip(), text=toy.WORDS, language="en")
+        encoder = toy_home / "models" / "toy-hubert"
+        encoder.unlink()
+        toy.encoder(encoder, "toy-hubert", seed=10)
+        Myna.load("toy", device="cpu").clone(toy.clip(), text=toy.WORDS, language="en")
+        assert len(self.cached(toy_home)) == 2
+
     def test_a_place_that_cannot_be_written_costs_only_the_cache(
         self, myna: Myna, toy_home: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
