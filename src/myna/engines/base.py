@@ -33,7 +33,7 @@ class TokenRequest:
     """(T,) tokens to go on from; empty for none."""
     sampling: Sampling = field(default_factory=Sampling)
     seed: int = 0
-    """Overrides nothing: `sampling.seed` may be None, this one is what was drawn for it."""
+    """Of the request's random numbers; `sampling.seed`, or what was drawn where that is None."""
     part: int = 0
     """Which sentence of the utterance this is, so that each has randomness of its own."""
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from myna import text
 from myna.datatypes import Sentence
 from myna.engines.base import Engine, Floats
+from myna.errors import TextError
 
 Ids = NDArray[np.int64]
 
@@ -47,7 +48,17 @@ def prompt_line(engine: Engine, words: str, language: str) -> Line:
 
 
 def prepare(engine: Engine, sentence: Sentence) -> Line:
-    """Look up ids, and read the text features of the parts that have them."""
+    """Look up ids, and read the text features of the parts that have them.
+
+    Raises:
+        TextError: a part is in a language the family does not speak.
+    """
+    for part in sentence.parts:
+        if part.language not in engine.spec.languages:
+            raise TextError(
+                f"{engine.spec.name} does not speak the language {part.language!r} of "
+                f"{part.text!r}; it speaks {', '.join(engine.spec.languages)}."
+            )
     phones = text.ids(sentence.symbols, engine.spec.symbols)
     spoken = engine.spec.text_encoder_languages if engine.spec.text_encoder else ()
     if not any(part.language in spoken for part in sentence.parts):

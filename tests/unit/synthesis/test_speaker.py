@@ -149,6 +149,12 @@ class TestSpeaking:
         assert {part.language for part in said.phonemes} == {"zh", "en"}
         assert samples(said).any()
 
+    def test_a_language_the_family_does_not_speak(self, myna: Myna, voice: Voice) -> None:
+        myna.engine.spec = replace(myna.engine.spec, languages=("en",))
+        assert myna.speak("Good morning.", voice).audio.seconds > 0
+        with pytest.raises(TextError, match="does not speak the language 'zh'"):
+            myna.speak("你好世界。", voice)
+
     def test_nothing_to_say(self, myna: Myna, voice: Voice) -> None:
         for text in ("", "  \n ", "!?...", "😀", "😀 🎉!"):
             for way in (myna.speak, myna.stream):
