@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,14 @@ from myna.specs import ENCODERS, FAMILIES
 # Shared machines are slow at times; a slow example is no failure.
 settings.register_profile("myna", deadline=None)
 settings.load_profile("myna")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One data folder for all tests that do not ask for their own; never the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MYNA_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture(scope="session")

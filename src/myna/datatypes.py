@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from myna.errors import AudioError, ConfigError, VoiceError
 from myna.files import replacing
@@ -131,6 +131,35 @@ class Reference:
     language: str = "auto"
 
 
+Span = tuple[int, int]
+"""Where something is in the caller's text: its first character, and the one after its last."""
+
+
+class Applied(NamedTuple):
+    """A rule of reading that changed something, or chose between readings."""
+
+    rule: str
+    span: Span
+    before: str
+    after: str
+
+
+class Unread(NamedTuple):
+    """Characters that no rule could read; they are not spoken."""
+
+    span: Span
+    text: str
+
+
+class Style(NamedTuple):
+    """How a stretch of text is to be said, as the caller marked it."""
+
+    span: Span
+    name: str
+    """`emotion` or `style`."""
+    value: str
+
+
 @dataclass(frozen=True, slots=True)
 class Phonemes:
     """A stretch of text in one language, as the model reads it."""
@@ -142,25 +171,52 @@ class Phonemes:
     """The normalised text that was read."""
     phones_per_char: tuple[int, ...] | None = None
     """Phones of each character of `text` (zh and yue), or None where the language does not say."""
+    spans: tuple[Span, ...] = ()
+    """Of each phone, the characters it came from; in order. Empty if nobody asked."""
+    source: str = ""
+    """The caller's words of this stretch."""
 
     def __post_init__(self) -> None:
         counts = self.phones_per_char
         if counts is not None:
             assert len(counts) == len(self.text), "one count per character"
             assert sum(counts) == len(self.symbols), "counts add up to the phones"
+        assert len(self.spans) in (0, len(self.symbols)), "one span per phone"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sentence:
     """What the token model reads in one go: one or more stretches of one language each."""
 
     source: str
-    """The caller's words."""
+    """The caller's words, without markup."""
     parts: tuple[Phonemes, ...]
+    span: Span = (0, 0)
+    """Where they are in the caller's text. The spans of the phones cover all of it but spaces."""
+    pause_before: float = 0.0
+    """Seconds of silence that the caller wants before it."""
+    pause_after: float | None = None
+    """And after it; None leaves that to `Delivery.pause`."""
+    rate: float = 1.0
+    """Factor on `Delivery.speed`."""
+    pitch: float = 0.0
+    """In semitones."""
+    styles: tuple[Style, ...] = ()
+    unread: tuple[Unread, ...] = ()
+    """What is in the text and not spoken."""
+    applied: tuple[Applied, ...] = ()
+    """The rules that fired, if asked for."""
+    silent: bool = False
+    """Whether its phones are marks only, because nothing in it can be read."""
 
     @property
     def symbols(self) -> tuple[str, ...]:
         return tuple(symbol for part in self.parts for symbol in part.symbols)
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Of each of `symbols`, the characters it came from."""
+        return tuple(span for part in self.parts for span in part.spans)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -260,6 +316,8 @@ class Voice:
     """Terms under which this voice may be used, as the maker states them."""
     consent: str = ""
     """Whose voice it is and how they agreed, as the maker states it."""
+    lexicon: str = ""
+    """How this voice reads some words, in lines as `myna.text.lexicons` reads them."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """What cloning found: duration used, level, warnings. JSON values only."""
 
@@ -279,6 +337,8 @@ class Voice:
             key: getattr(self, key) for key in ("name", "family", "model", "licence", "consent")
         }
         facts["details"] = dict(self.details)
+        if self.lexicon:
+            facts["lexicon"] = self.lexicon
         if self.prompt is not None:
             facts["prompt"] = {"text": self.prompt.text, "language": self.prompt.language}
             tensors["prompt.phones"] = self.prompt.phones
@@ -335,7 +395,7 @@ class Voice:
     def _check(self, path: Path) -> None:
         import numpy as np
 
-        facts = (self.name, self.family, self.model, self.licence, self.consent)
+        facts = (self.name, self.family, self.model, self.licence, self.consent, self.lexicon)
         sound = all(isinstance(fact, str) for fact in facts) and isinstance(self.details, dict)
         sound &= _is_floats(self.timbre, 1)
         if self.prompt is not None:
@@ -358,6 +418,13 @@ class Utterance:
     language: str = "auto"
     cut: str = "cut5"
     """How long text is cut into sentences, see `myna.text.cutting`."""
+    markup: str = "auto"
+    """What in the text is markup: `inline`, `ssml`, `plain` for nothing, or `auto`."""
+    improved: bool | None = None
+    """Read as a native does (True), or as published voices were trained (False); None for the
+    default of the voice's family."""
+    lexicon: str = ""
+    """Readings of words, in lines as `myna.text.lexicons` reads them; over those of the voice."""
     sampling: Sampling = field(default_factory=Sampling)
     delivery: Delivery = field(default_factory=Delivery)
 

@@ -4,6 +4,7 @@ MynaError
 ├── ConfigError              a setting is outside its range, or unknown        (also ValueError)
 ├── MissingExtraError        a package is missing; the message names the extra (also ImportError)
 ├── TextError                the text cannot be read aloud
+│   └── MarkupError              ... because markup in it is not well formed
 ├── AudioError               a recording cannot be read or used
 │   └── UnusableReferenceError   ... as the reference of a voice
 ├── VoiceError               a voice file is damaged, or belongs to another model
@@ -33,6 +34,15 @@ class MissingExtraError(MynaError, ImportError):
 
 class TextError(MynaError):
     """The text cannot be read aloud: empty, or in a language that the model does not speak."""
+
+
+class MarkupError(TextError):
+    """Markup, or a reading written in it, is not well formed."""
+
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(message)
+        self.position = position
+        """Of the character at fault, in the text that was given."""
 
 
 class AudioError(MynaError):

@@ -130,6 +130,8 @@ class FamilySpec:
     text_encoder: str | None = "roberta-large"
     """Model of `text_features` for `text_encoder_languages`; other languages read zeros."""
     text_encoder_languages: tuple[str, ...] = ("zh",)
+    improved_reading: bool = False
+    """How text is read by default: as a native does, or with the mistakes of published data."""
     speaker_encoder: str | None = None
     """Model of the speaker vector; None where `decoder.speaker_vector` is None."""
 

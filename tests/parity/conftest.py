@@ -16,3 +16,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("golden: largest relative difference")
         for name, value in sorted(kit.differences.items()):
             terminalreporter.write_line(f"{name:24s} {value:.1e}")
+    if kit.identical:
+        terminalreporter.section("text: rows, identical")
+        for name, (rows, identical) in sorted(kit.identical.items()):
+            terminalreporter.write_line(f"{name:24s} {rows:5d} {identical:5d}")

@@ -30,6 +30,9 @@ PCM = 3
 differences: dict[str, float] = {}
 """Largest difference seen per golden, printed as a table at the end of the run."""
 
+identical: dict[str, tuple[int, int]] = {}
+"""Rows compared and rows identical per recorded file of text, printed likewise."""
+
 
 def needs_kit() -> pytest.MarkDecorator:
     return pytest.mark.skipif(

@@ -17,13 +17,12 @@ SEARCH = 320
 _ENERGY_FLOOR = 1e-8
 
 
-def pause(index: int, seconds: float, rate: int) -> Floats:
-    """Silence between piece `index` and the next, float32.
+def pause(before: float, seconds: float, rate: int) -> Floats:
+    """Silence of `seconds`, after pauses of `before` seconds in all; float32.
 
-    Pauses are rounded together, not one by one: the first k last round(k * seconds * rate) samples,
-    so a long text does not drift from its timings.
+    Pauses are rounded together, not one by one, so a long text does not drift from its timings.
     """
-    samples = round((index + 1) * seconds * rate) - round(index * seconds * rate)
+    samples = round((before + seconds) * rate) - round(before * rate)
     return np.zeros(samples, dtype=np.float32)
 
 

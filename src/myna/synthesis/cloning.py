@@ -7,6 +7,8 @@ Source of the steps and figures: the published synthesis pipeline, in which cont
 tail of silence, and the sound is limited before its spectrogram is taken.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import logging
@@ -15,6 +17,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,10 +32,13 @@ from myna.errors import TextError, UnusableReferenceError, VoiceError
 from myna.specs import CONTENT_RATE
 from myna.synthesis.script import prompt_line
 
+if TYPE_CHECKING:
+    from myna.text import Polyphones
+
 _TAIL = 9600
 """Silent samples after the content, at `CONTENT_RATE`: the published count."""
 
-_CACHE_FORMAT = 1
+_CACHE_FORMAT = 2
 """Raise it when cloning computes something else, so that cached voices are made again."""
 
 _CACHED_VOICES = 200
@@ -50,12 +56,16 @@ def clone(
     name: str,
     licence: str = "",
     consent: str = "",
+    lexicon: str = "",
+    polyphones: Polyphones | None = None,
     cache: bool = True,
 ) -> Voice:
     """Understand a speaker.
 
     Args:
         references: the first one leads: its words, if known, become the prompt.
+        lexicon: readings of words that the voice keeps.
+        polyphones: a model that reads Mandarin polyphones.
         cache: keep the voice on this machine by the content of its references, and take it from
             there the next time.
 
@@ -70,7 +80,7 @@ def clone(
             f"The words of the reference have {len(references[0].text)} characters; a reference of "
             f"10 s has far fewer than {_MOST_CHARACTERS}. Give only what is said in it."
         )
-    stored = _cache_path(engine, references)
+    stored = _cache_path(engine, references, lexicon, polyphones)
     if cache and stored.is_file():
         try:
             heard = Voice.load(stored)
@@ -79,7 +89,7 @@ def clone(
             return replace(heard, name=name, licence=licence, consent=consent)
         except VoiceError:
             log.warning("The cached voice %s is damaged; cloning again.", stored)
-    voice = _hear(engine, references)
+    voice = _hear(engine, references, lexicon, polyphones)
     if cache:
         try:
             stored.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +100,9 @@ def clone(
     return replace(voice, name=name, licence=licence, consent=consent)
 
 
-def _hear(engine: Engine, references: Sequence[Reference]) -> Voice:
+def _hear(
+    engine: Engine, references: Sequence[Reference], lexicon: str, polyphones: Polyphones | None
+) -> Voice:
     lead = references[0]
     prepared = [
         prepare_reference(reference.audio, whole=bool(index == 0 and reference.text.strip()))
@@ -105,7 +117,7 @@ def _hear(engine: Engine, references: Sequence[Reference]) -> Voice:
     )
     prompt = None
     if lead.text.strip():
-        line = prompt_line(engine, lead.text, lead.language)
+        line = prompt_line(engine, lead.text, lead.language, lexicon=lexicon, polyphones=polyphones)
         content = resample(prepared[0].audio, CONTENT_RATE, HIGH_QUALITY).samples
         prompt = Prompt(
             text=lead.text.strip(),
@@ -120,6 +132,7 @@ def _hear(engine: Engine, references: Sequence[Reference]) -> Voice:
         model=engine.fingerprint,
         timbre=timbre,
         prompt=prompt,
+        lexicon=lexicon,
         details={"references": [_details(each) for each in prepared]},
     )
 
@@ -141,13 +154,16 @@ def _details(prepared: PreparedReference) -> dict[str, object]:
     }
 
 
-def _cache_path(engine: Engine, references: Sequence[Reference]) -> Path:
+def _cache_path(
+    engine: Engine, references: Sequence[Reference], lexicon: str, polyphones: Polyphones | None
+) -> Path:
     digest = hashlib.sha256()
     for reference in references:
         samples = reference.audio.samples
         facts = [len(samples), reference.audio.rate, reference.text, reference.language]
         digest.update(json.dumps(facts).encode())
         digest.update(samples.tobytes())
+    digest.update(json.dumps([lexicon, polyphones is not None]).encode())
     digest.update(f"{engine.ears()} {_CACHE_FORMAT}".encode())
     return files.data_folder() / "cache" / "voices" / f"{digest.hexdigest()}.voice"
 

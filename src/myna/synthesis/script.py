@@ -3,13 +3,15 @@
 Letters in shapes: P phones, F text features, C characters.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from myna import text
-from myna.datatypes import Sentence
+from myna.datatypes import Sentence, Utterance
 from myna.engines.base import Engine, Floats
 from myna.errors import TextError
 
@@ -27,24 +29,74 @@ class Line:
     """(P, F), or None if no part has any: zeros."""
 
 
-def lines(engine: Engine, words: str, language: str, cut: str) -> list[Line]:
+def lines(
+    engine: Engine, utterance: Utterance, polyphones: text.Polyphones | None = None
+) -> list[Line]:
     """Cut a text into sentences and prepare each.
+
+    Args:
+        engine: decides how text is read where the utterance does not.
+        utterance: its lexicon goes over that of its voice.
+        polyphones: a model that reads Mandarin polyphones.
+
+    Returns:
+        One for each sentence that has something to say; what has not is left out, with a warning in
+        the log.
 
     Raises:
         TextError: there is nothing to say, or in a language the family does not speak.
     """
-    pieces = text.sentences(words, language=language, cut=cut)
-    table = engine.spec.symbols
-    return [prepare(engine, text.read(piece, language=language, table=table)) for piece in pieces]
+    improved = engine.spec.improved_reading if utterance.improved is None else utterance.improved
+    pieces = text.sentences(
+        utterance.text,
+        language=utterance.language,
+        cut=utterance.cut,
+        improved=improved,
+        syntax=utterance.markup,
+    )
+    lexicon = text.lexicon(utterance.voice.lexicon, utterance.lexicon)
+    sentences = [
+        text.read(
+            piece,
+            language=utterance.language,
+            table=engine.spec.symbols,
+            improved=improved,
+            lexicon=lexicon,
+            polyphones=polyphones,
+        )
+        for piece in pieces
+    ]
+    spoken = [sentence for sentence in sentences if not sentence.silent]
+    if not spoken:
+        raise TextError(
+            f"Nothing in {sentences[0].source!a} can be read with "
+            f"language={utterance.language!r}. Choose another language."
+        )
+    return [prepare(engine, sentence) for sentence in spoken]
 
 
-def prompt_line(engine: Engine, words: str, language: str) -> Line:
-    """Prepare the words of a reference.
+def prompt_line(
+    engine: Engine,
+    words: str,
+    language: str,
+    *,
+    lexicon: str = "",
+    polyphones: text.Polyphones | None = None,
+) -> Line:
+    """Prepare the words of a reference, as the family reads by default.
 
     Raises:
         TextError: as `lines`.
     """
-    return prepare(engine, text.prompt(words, language=language, table=engine.spec.symbols))
+    sentence = text.prompt(
+        words,
+        language,
+        engine.spec.symbols,
+        improved=engine.spec.improved_reading,
+        lexicon=text.lexicon(lexicon),
+        polyphones=polyphones,
+    )
+    return prepare(engine, sentence)
 
 
 def prepare(engine: Engine, sentence: Sentence) -> Line:

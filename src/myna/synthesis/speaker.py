@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from myna.datatypes import (
     Reference,
     Sampling,
     SemanticTokens,
+    Sentence,
     SentenceReport,
     Speech,
     SpeechReport,
@@ -27,11 +29,15 @@ from myna.datatypes import (
 )
 from myna.engines import load_engine
 from myna.engines.base import DecodeRequest, Engine, Floats, TokenRequest
+from myna.engines.polyphones import open_g2pw
 from myna.engines.randomness import draw_seed
 from myna.errors import ConfigError, VoiceError
 from myna.specs import FamilySpec
 from myna.synthesis import cloning
 from myna.synthesis.script import Line, lines
+
+if TYPE_CHECKING:
+    from myna.text import Polyphones
 
 Progress = Callable[[int, int], None]
 """Called with sentences finished and sentences in all."""
@@ -44,8 +50,9 @@ class Myna:
     the engine, so one `Myna` may serve many requests, one at a time.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, polyphones: Polyphones | None = None) -> None:
         self.engine = engine
+        self.polyphones = polyphones
 
     @classmethod
     def load(
@@ -55,6 +62,7 @@ class Myna:
         engine: str = "auto",
         device: str = "auto",
         precision: str = "auto",
+        polyphones: str | Path | None = None,
     ) -> Myna:
         """Open a model.
 
@@ -63,6 +71,8 @@ class Myna:
             engine: "auto" or "torch".
             device: "auto", "cpu", "cuda", "cuda:1" ...
             precision: "auto", "float32", "float16" or "bfloat16".
+            polyphones: folder of a g2pW model, which reads Mandarin polyphones by their context;
+                without one a dictionary decides.
 
         Raises:
             ModelNotFoundError: no such model here; the message says how to get it.
@@ -71,7 +81,8 @@ class Myna:
             ConfigError: no such engine, device or precision.
         """
         folder = open_model(model)
-        return cls(load_engine(folder, engine, device=device, precision=precision))
+        reader = None if polyphones is None else open_g2pw(polyphones)
+        return cls(load_engine(folder, engine, device=device, precision=precision), reader)
 
     def clone(
         self,
@@ -82,6 +93,7 @@ class Myna:
         name: str = "",
         licence: str = "",
         consent: str = "",
+        lexicon: str = "",
         cache: bool = True,
     ) -> Voice:
         """Understand a speaker from one recording or several.
@@ -95,6 +107,8 @@ class Myna:
             name: of the voice; by default the name of the file.
             licence: terms of use that travel with the voice.
             consent: whose voice it is and how they agreed, which travels with the voice.
+            lexicon: readings of words that travel with the voice, in lines as
+                `myna.text.lexicons` reads them.
             cache: keep the result on this machine, by the content of the recordings.
 
         Raises:
@@ -115,7 +129,14 @@ class Myna:
         if not name and given and isinstance(given[0], str | Path):
             name = Path(given[0]).stem
         return cloning.clone(
-            self.engine, references, name=name, licence=licence, consent=consent, cache=cache
+            self.engine,
+            references,
+            name=name,
+            licence=licence,
+            consent=consent,
+            lexicon=lexicon,
+            polyphones=self.polyphones,
+            cache=cache,
         )
 
     def speak(
@@ -127,19 +148,25 @@ class Myna:
         cut: str = "cut5",
         sampling: Sampling | None = None,
         delivery: Delivery | None = None,
+        markup: str = "auto",
+        improved: bool | None = None,
+        lexicon: str = "",
         progress: Progress | None = None,
     ) -> Speech:
         """Say a text of any length.
 
         Sentences are decoded together where the engine can; the result is the same as alone.
+        The arguments are the fields of `Utterance`.
 
         Raises:
             TextError: there is nothing to say, or in a language the model does not speak.
             VoiceError: the voice was made by another model.
             EngineError: the model could not finish.
         """
-        utterance = _utterance(text, voice, language, cut, sampling, delivery)
-        script = _Script(self.engine, utterance)
+        utterance = _utterance(
+            text, voice, language, cut, sampling, delivery, markup, improved, lexicon
+        )
+        script = _Script(self.engine, utterance, self.polyphones)
         rendered: dict[int, _Rendered] = {}
         for index, tokens in self.engine.generate(script.requests()):
             rendered[index] = script.render(index, tokens)
@@ -156,14 +183,19 @@ class Myna:
         cut: str = "cut5",
         sampling: Sampling | None = None,
         delivery: Delivery | None = None,
+        markup: str = "auto",
+        improved: bool | None = None,
+        lexicon: str = "",
     ) -> Iterator[Audio]:
         """Say a text piece by piece: one `Audio` per sentence, its pause included, as it is made.
 
         With a seed, the pieces together are the samples that `speak` returns. Errors as `speak`,
         raised before the first piece where they can be.
         """
-        utterance = _utterance(text, voice, language, cut, sampling, delivery)
-        return self._pieces(_Script(self.engine, utterance))
+        utterance = _utterance(
+            text, voice, language, cut, sampling, delivery, markup, improved, lexicon
+        )
+        return self._pieces(_Script(self.engine, utterance, self.polyphones))
 
     def _pieces(self, script: _Script) -> Iterator[Audio]:
         track = _Track(script)
@@ -178,10 +210,14 @@ class _Rendered:
     report: SentenceReport
 
 
+_SLOWEST, _FASTEST = 0.5, 2.0
+"""The speeds of a `Delivery`, which a change of rate inside a text does not leave."""
+
+
 class _Script:
     """One utterance, prepared."""
 
-    def __init__(self, engine: Engine, utterance: Utterance) -> None:
+    def __init__(self, engine: Engine, utterance: Utterance, polyphones: Polyphones | None) -> None:
         voice = utterance.voice
         if voice.model != engine.fingerprint:
             raise VoiceError(
@@ -190,7 +226,7 @@ class _Script:
             )
         _check_fit(voice, engine.spec)
         self._engine, self._utterance = engine, utterance
-        self.lines: list[Line] = lines(engine, utterance.text, utterance.language, utterance.cut)
+        self.lines: list[Line] = lines(engine, utterance, polyphones)
         seed = utterance.sampling.seed
         self.seed = draw_seed() if seed is None else seed
         self.rate = utterance.delivery.rate or engine.spec.rate
@@ -225,7 +261,7 @@ class _Script:
                 tokens=tokens.ids,
                 phones=line.phones,
                 timbre=self._utterance.voice.timbre,
-                speed=delivery.speed,
+                speed=min(max(delivery.speed * line.sentence.rate, _SLOWEST), _FASTEST),
                 noise_scale=delivery.noise_scale,
                 seed=self.seed,
                 part=index,
@@ -259,6 +295,7 @@ class _Script:
             for piece in rendered
             if not piece.report.ended
         )
+        warnings += tuple(dict.fromkeys(_ignored(line.sentence for line in self.lines)))
         return Speech(
             audio=Audio(np.concatenate(pieces), self.rate),
             sentences=tuple(line.sentence for line in self.lines),
@@ -276,12 +313,20 @@ class _Track:
     """Lays sentences one after another, whether they come at once or one by one.
 
     Each is brought near the loudness of the first that is heard; each but the last is followed by a
-    pause.
+    pause, and where the caller wrote one, by that.
     """
 
     def __init__(self, script: _Script) -> None:
-        self._count, self._rate, self._pause = len(script.lines), script.rate, script.pause
+        sentences = [line.sentence for line in script.lines]
+        usual = [script.pause] * (len(sentences) - 1) + [0.0]
+        self._rate = script.rate
+        self._lead_in = sentences[0].pause_before
+        self._pauses = [
+            pause if sentence.pause_after is None else sentence.pause_after
+            for sentence, pause in zip(sentences, usual, strict=True)
+        ]
         self._level: float | None = None
+        self._silent = 0.0
         self._length = 0
         self.starts: list[int] = []
         """Sample at which each sentence starts."""
@@ -294,11 +339,27 @@ class _Track:
             self._level = level if np.isfinite(level) else None  # silence sets no level
         (gain,) = loudness.match([samples], self._rate, target=self._level)
         piece = samples * np.float32(gain)
-        if index < self._count - 1:
-            piece = np.concatenate([piece, joining.pause(index, self._pause, self._rate)])
-        self.starts.append(self._length)
+        lead_in = self._silence(0.0 if index else self._lead_in)
+        self.starts.append(self._length + len(lead_in))
+        piece = np.concatenate([lead_in, piece, self._silence(self._pauses[index])])
         self._length += len(piece)
         return piece
+
+    def _silence(self, seconds: float) -> Floats:
+        silence = joining.pause(self._silent, seconds, self._rate)
+        self._silent += seconds
+        return silence
+
+
+def _ignored(sentences: Iterable[Sentence]) -> Iterator[str]:
+    """What the caller wrote, and nobody hears."""
+    for sentence in sentences:
+        for unread in sentence.unread:
+            yield f"Not spoken, because no rule can read it: {unread.text}"
+        for style in sentence.styles:
+            yield f"The model has no {style.name} {style.value!r}; it speaks as ever."
+        if sentence.pitch:
+            yield f"The model cannot shift its pitch ({sentence.pitch:+g} semitones were asked)."
 
 
 def _check_fit(voice: Voice, spec: FamilySpec) -> None:
@@ -346,6 +407,9 @@ def _utterance(
     cut: str,
     sampling: Sampling | None,
     delivery: Delivery | None,
+    markup: str,
+    improved: bool | None,
+    lexicon: str,
 ) -> Utterance:
     return Utterance(
         text=text,
@@ -354,4 +418,7 @@ def _utterance(
         cut=cut,
         sampling=sampling or Sampling(),
         delivery=delivery or Delivery(),
+        markup=markup,
+        improved=improved,
+        lexicon=lexicon,
     )

@@ -1,7 +1,7 @@
 """Cut text into sentences short enough for the token model.
 
-A method marks where to cut by putting a newline there. `chunks` applies one and sees to the rest:
-no piece is too short to be spoken whole, none lacks its closing mark or has nothing to speak.
+A method says where to cut. `chunks` applies one and sees to the rest: no piece is too short to be
+spoken whole, none lacks its closing mark or has nothing to speak.
 `sentences` also cuts the one kind of piece that `chunks` leaves too long.
 
 Source: the six methods and the rules round them are those of GPT-SoVITS (MIT), revision 48b1a01,
@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from myna.errors import ConfigError
+from myna.text.traced import Traced, joined
 
 LONGEST = 510
 """Characters in a piece at most: the text encoder has 512 places, two of them for its own."""
@@ -23,6 +24,18 @@ SENTENCE_MARKS = frozenset("，。？！,.?!~:：—…")
 
 _SILENT = frozenset("!?…,.- ")
 """A piece of only these is dropped."""
+_HIDDEN = {ord(mark): chr(0xFDD0 + i) for i, mark in enumerate(".,:?!：")}
+_SHOWN = {ord(hidden): chr(mark) for mark, hidden in _HIDDEN.items()}
+"""Marks that do not end a piece, while it is cut; the stand-ins are characters of no text."""
+
+_INSIDE_WORDS = re.compile(
+    r"(?<=[0-9])[.,:：](?=[0-9])"
+    r"|(?<=[A-Za-z0-9])\.(?=[A-Za-z0-9])"
+    r"|(?:https?://|www\.)[!-~]+(?=[!-~])"
+    r"|\b(?:Mrs?|Ms|Dr|Prof|St|Mt|vs|No|Gen|Lt|Sgt|Capt|Rev|Sen|Rep|Gov|Fig)\.(?= )"
+    r"|\b(?:[A-Za-z]\.)+(?= [a-z])"
+)
+
 _CLAUSE_MARKS = frozenset(",.;?!、，。？！：…")
 _SHORTEST = 5
 _SHORTEST_OPENING = 4
@@ -30,24 +43,32 @@ _GROUP = 4
 _GROUP_LENGTH = 50
 
 _REPEATED = re.compile(r"([!?…,.\-])[!?…,.\-]+")
-_AT_MARK = re.compile(f"([{''.join(sorted(SENTENCE_MARKS))}])")
+_MARK = f"[{''.join(sorted(SENTENCE_MARKS))}]"
+_AFTER_MARK = re.compile(f"(?<={_MARK})")
+_ROUND_MARK = re.compile(f"(?<={_MARK})|(?={_MARK})")
+_NEWLINE = re.compile("\n")
 
 
-def sentences(text: str, *, language: str, cut: str = "cut5") -> list[str]:
+def sentences(
+    text: Traced, *, language: str, cut: str = "cut5", improved: bool = False
+) -> list[Traced]:
     """The pieces of `text` that are spoken one at a time, none longer than `LONGEST`.
 
-    A stretch of text that is longer and has no mark is cut anywhere. Arguments and errors as for
-    `chunks`; an empty list where nothing can be spoken.
+    A stretch of text that is longer and has no mark is cut anywhere. With `improved`, marks inside
+    numbers, addresses and abbreviations do not cut. Other arguments and errors as for `chunks`; an
+    empty list where nothing can be spoken.
     """
+    if improved:
+        text = text.sub(_INSIDE_WORDS, lambda match: match[0].translate(_HIDDEN))
     return [
-        chunk[start : start + LONGEST]
+        piece.translate(_SHOWN) if improved else piece
         for chunk in chunks(text, language=language, cut=cut)
         for start in range(0, len(chunk), LONGEST)
-        if re.search(r"\w", chunk[start : start + LONGEST])
+        if _has_words(piece := chunk[start : start + LONGEST])
     ]
 
 
-def chunks(text: str, *, language: str, cut: str = "cut5") -> list[str]:
+def chunks(text: Traced, *, language: str, cut: str = "cut5") -> list[Traced]:
     """The pieces the published pipeline makes of `text`.
 
     Args:
@@ -67,27 +88,26 @@ def chunks(text: str, *, language: str, cut: str = "cut5") -> list[str]:
     text = collapse(text).strip("\n")
     if not text:
         return []
-    stop = full_stop(language)
-    opening = _AT_MARK.split(text, maxsplit=1)[0].strip()
-    if text[0] not in SENTENCE_MARKS and len(opening) < _SHORTEST_OPENING:
-        text = stop + text  # the models swallow a short opening
-    pieces = [piece for piece in METHODS[cut](text).split("\n") if piece not in ("", " ")]
+    opening = _AFTER_MARK.split(text.text, maxsplit=1)[0].rstrip("".join(SENTENCE_MARKS))
+    if text.text[0] not in SENTENCE_MARKS and len(opening.strip()) < _SHORTEST_OPENING:
+        text = full_stop(language) + text  # the models swallow a short opening
+    lines = [line for piece in METHODS[cut](text) for line in piece.split(_NEWLINE)]
     return [
         short
-        for piece in _merged(pieces)
-        if re.search(r"\w", piece)
+        for piece in _merged([line for line in lines if line.text not in ("", " ")])
+        if _has_words(piece)
         for short in _within_limit(closed(piece, language))
     ]
 
 
-def collapse(text: str) -> str:
+def collapse(text: Traced) -> Traced:
     """Reduce each run of the marks that are phones to its first."""
-    return _REPEATED.sub(r"\1", text)
+    return text.sub(_REPEATED, r"\1")
 
 
-def closed(text: str, language: str) -> str:
+def closed(text: Traced, language: str) -> Traced:
     """`text` with a closing mark."""
-    return text if text[-1:] in SENTENCE_MARKS else text + full_stop(language)
+    return text if text.text[-1:] in SENTENCE_MARKS else text + full_stop(language)
 
 
 def full_stop(language: str) -> str:
@@ -95,64 +115,58 @@ def full_stop(language: str) -> str:
     return "." if language == "en" else "。"
 
 
-def cut0(text: str) -> str:
-    """Do not cut."""
-    return "\n" if _silent(text) else text
+def cut0(text: Traced) -> list[Traced]:
+    """Do not cut; a text without words is two pieces of nothing."""
+    return [text[:0], text[:0]] if _silent(text) else [text]
 
 
-def cut1(text: str) -> str:
+def cut1(text: Traced) -> list[Traced]:
     """Cut after every fourth clause; the rest stays with the last four."""
     text = text.strip("\n")
     clauses = _clauses(text)
     starts = list(range(0, len(clauses), _GROUP))[:-1] or [0]
     if len(starts) < 2 and len(clauses) <= _GROUP:
-        return _lines([text])
+        return _spoken([text])
     ends = [*starts[1:], len(clauses)]
-    return _lines("".join(clauses[a:b]) for a, b in zip(starts, ends, strict=True))
+    return _spoken(joined(clauses[a:b]) for a, b in zip(starts, ends, strict=True))
 
 
-def cut2(text: str) -> str:
+def cut2(text: Traced) -> list[Traced]:
     """Cut after the clause that brings a piece over 50 characters."""
     text = text.strip("\n")
     clauses = _clauses(text)
     if len(clauses) < 2:
-        return text
-    pieces = [""]
+        return [text]
+    pieces: list[list[Traced]] = [[]]
     for clause in clauses:
-        if len(pieces[-1]) > _GROUP_LENGTH:
-            pieces.append("")
-        pieces[-1] += clause
-    if len(pieces) > 1 and len(pieces[-1]) < _GROUP_LENGTH:
+        if sum(map(len, pieces[-1])) > _GROUP_LENGTH:
+            pieces.append([])
+        pieces[-1].append(clause)
+    if len(pieces) > 1 and sum(map(len, pieces[-1])) < _GROUP_LENGTH:
         last = pieces.pop()
         pieces[-1] += last
-    return _lines(pieces)
+    return _spoken(map(joined, pieces))
 
 
-def cut3(text: str) -> str:
+def cut3(text: Traced) -> list[Traced]:
     """Cut at every 。, which is lost."""
-    return _lines(text.strip("\n").strip("。").split("。"))
+    return _spoken(text.strip("\n").strip("。").split(_IDEOGRAPHIC_STOP))
 
 
-def cut4(text: str) -> str:
+def cut4(text: Traced) -> list[Traced]:
     """Cut at every full stop that touches no digit; the stop is lost."""
-    return _lines(re.split(r"(?<!\d)\.(?!\d)", text.strip("\n").strip(".")))
+    return _spoken(text.strip("\n").strip(".").split(_STOP_OUTSIDE_NUMBERS))
 
 
-def cut5(text: str) -> str:
+def cut5(text: Traced) -> list[Traced]:
     """Cut after every mark, except a point between two digits."""
     text = text.strip("\n")
-    pieces = [""]
-    for index, char in enumerate(text):
-        pieces[-1] += char
-        inside_number = (
-            char == "." and text[:index][-1:].isdigit() and text[index + 1 : index + 2].isdigit()
-        )
-        if char in _CLAUSE_MARKS and not inside_number:
-            pieces.append("")
-    return "\n".join(piece for piece in pieces if not _CLAUSE_MARKS.issuperset(piece))
+    return [
+        piece for piece in text.split(_AFTER_CLAUSE) if not _CLAUSE_MARKS.issuperset(piece.text)
+    ]
 
 
-METHODS: dict[str, Callable[[str], str]] = {
+METHODS: dict[str, Callable[[Traced], list[Traced]]] = {
     "cut0": cut0,
     "cut1": cut1,
     "cut2": cut2,
@@ -161,41 +175,51 @@ METHODS: dict[str, Callable[[str], str]] = {
     "cut5": cut5,
 }
 
+_IDEOGRAPHIC_STOP = re.compile("。")
+_STOP_OUTSIDE_NUMBERS = re.compile(r"(?<!\d)\.(?!\d)")
+_AFTER_CLAUSE = re.compile(
+    rf"(?<=[{''.join(sorted(_CLAUSE_MARKS - {'.'}))}])|(?<=\.)(?<!\d\.(?=\d))"
+)
 
-def _clauses(text: str) -> list[str]:
+
+def _clauses(text: Traced) -> list[Traced]:
     """Pieces that end in a sentence mark; dashes and dots drawn as two characters become one."""
     text = closed(text.replace("……", "。").replace("——", "，"), "zh")
-    return [clause for clause in re.split(f"(?<={_AT_MARK.pattern[1:-1]})", text) if clause]
+    return [clause for clause in text.split(_AFTER_MARK) if clause]
 
 
-def _lines(pieces: Iterable[str]) -> str:
-    return "\n".join(piece for piece in pieces if not _silent(piece))
+def _spoken(pieces: Iterable[Traced]) -> list[Traced]:
+    return [piece for piece in pieces if not _silent(piece)]
 
 
-def _silent(text: str) -> bool:
-    return _SILENT.issuperset(text)
+def _silent(text: Traced) -> bool:
+    return _SILENT.issuperset(text.text)
 
 
-def _merged(pieces: list[str]) -> list[str]:
+def _has_words(text: Traced) -> bool:
+    return re.search(r"\w", text.text) is not None
+
+
+def _merged(pieces: list[Traced]) -> list[Traced]:
     """Join neighbours until each is long enough; a short last one joins the one before."""
-    merged = [""]
+    merged: list[list[Traced]] = []
     for piece in pieces:
-        if len(merged[-1]) >= _SHORTEST:
-            merged.append("")
-        merged[-1] += piece
-    if len(merged) > 1 and len(merged[-1]) < _SHORTEST:
+        if not merged or sum(map(len, merged[-1])) >= _SHORTEST:
+            merged.append([])
+        merged[-1].append(piece)
+    if len(merged) > 1 and sum(map(len, merged[-1])) < _SHORTEST:
         last = merged.pop()
         merged[-1] += last
-    return [piece for piece in merged if piece]
+    return [joined(parts) for parts in merged]
 
 
-def _within_limit(piece: str) -> list[str]:
+def _within_limit(piece: Traced) -> list[Traced]:
     """Cut a piece that is too long at its marks."""
     if len(piece) <= LONGEST:
         return [piece]
-    shorter = [""]
-    for part in _AT_MARK.split(piece):
+    shorter = [piece[:0]]
+    for part in piece.split(_ROUND_MARK):
         if len(shorter[-1]) + len(part) > LONGEST:
-            shorter.append("")
-        shorter[-1] += part
+            shorter.append(piece[:0])
+        shorter[-1] = joined([shorter[-1], part])
     return shorter

@@ -26,7 +26,8 @@ UNKNOWN = "UNK"
 MARKS = ("!", "?", "…", ",", ".", "-")
 """The punctuation marks that are phones."""
 
-TABLES = ("v1", "v2")
+_LANGUAGES = {"v1": ("zh", "en", "ja"), "v2": ("zh", "en", "ja", "ko", "yue")}
+TABLES = tuple(_LANGUAGES)
 
 
 def ids(symbols: Iterable[str], table: str) -> NDArray[np.int64]:
@@ -55,6 +56,16 @@ def symbols(table: str) -> tuple[str, ...]:
     if table == "v1":
         return tuple(first)
     return (*first, "[", "]", *sorted(_KOREAN), *sorted(_cantonese()))
+
+
+def languages(table: str) -> tuple[str, ...]:
+    """The languages whose phones are in a table.
+
+    Raises:
+        ConfigError: there is no table of that name.
+    """
+    index_of(table)
+    return _LANGUAGES[table]
 
 
 @cache

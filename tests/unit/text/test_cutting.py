@@ -3,11 +3,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from myna.errors import ConfigError
-from myna.text.cutting import LONGEST, METHODS, SENTENCE_MARKS, chunks, sentences
+from myna.text import cutting
+from myna.text.cutting import LONGEST, METHODS, SENTENCE_MARKS
+from myna.text.traced import Traced
+
+
+def chunks(text: str, *, language: str, cut: str = "cut5") -> list[str]:
+    return [piece.text for piece in cutting.chunks(Traced.of(text), language=language, cut=cut)]
+
+
+def sentences(text: str, *, language: str, cut: str = "cut5") -> list[str]:
+    pieces = cutting.sentences(Traced.of(text), language=language, cut=cut)
+    for piece in pieces:
+        start, end = piece.span()
+        assert 0 <= start <= end <= len(text)
+    return [piece.text for piece in pieces]
 
 
 def test_a_point_inside_a_number_does_not_cut() -> None:
-    assert METHODS["cut5"]("It is 3.14. Yes.") == "It is 3.14.\n Yes."
+    pieces = METHODS["cut5"](Traced.of("It is 3.14. Yes."))
+    assert [piece.text for piece in pieces] == ["It is 3.14.", " Yes."]
 
 
 def test_short_pieces_are_joined() -> None:
@@ -49,3 +64,22 @@ def test_cutting_loses_no_letter(text: str) -> None:
     pieces = sentences(text, language="en")
     assert [char for char in "".join(pieces) if char.isalpha()] == letters
     assert all(piece[-1] in SENTENCE_MARKS for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("It costs $1,299.99, they said.", ["It costs $1,299.99,", " they said."]),
+        ("花了1,299.99元，真的不算贵。", ["花了1,299.99元，", "真的不算贵。"]),
+        ("Meet Dr. Smith at 10:30 sharp.", ["Meet Dr. Smith at 10:30 sharp."]),
+        (
+            "See https://example.com/a?b=c,d. Then go.",
+            ["See https://example.com/a?b=c,d.", " Then go."],
+        ),
+        ("The U.S. army left. Nobody came.", ["The U.S. army left.", " Nobody came."]),
+    ],
+)
+def test_marks_inside_words_do_not_cut(text: str, pieces: list[str]) -> None:
+    found = cutting.sentences(Traced.of(text), language="en", improved=True)
+    assert [piece.text for piece in found] == pieces
+    assert len(cutting.sentences(Traced.of(text), language="en")) >= len(pieces)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from myna.apps.cli.console import Console, UsageError
-from myna.apps.cli.options import add_engine_options
+from myna.apps.cli.options import add_engine_options, add_lexicon, lexicon_text
 from myna.datatypes import check_voice_path
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def add_to(
     parser.add_argument(
         "--consent", default="", help="whose voice it is and how they agreed; travels with it"
     )
+    add_lexicon(parser)
     parser.add_argument(
         "--no-cache", action="store_true", help="neither keep nor use what was cloned before"
     )
@@ -74,7 +75,11 @@ def run(given: argparse.Namespace) -> int:
     from myna.synthesis.speaker import Myna
 
     myna = Myna.load(
-        given.model, engine=given.engine, device=given.device, precision=given.precision
+        given.model,
+        engine=given.engine,
+        device=given.device,
+        precision=given.precision,
+        polyphones=given.polyphones,
     )
     console.progress("listening ...")
     voice = myna.clone(
@@ -84,6 +89,7 @@ def run(given: argparse.Namespace) -> int:
         name=given.name or given.output.stem,
         licence=given.licence,
         consent=given.consent,
+        lexicon=lexicon_text(given),
         cache=not given.no_cache,
     )
     voice.save(given.output)

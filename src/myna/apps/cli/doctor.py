@@ -19,7 +19,14 @@ from myna.files import data_folder
 if TYPE_CHECKING:
     from myna.checkpoints.store import ModelFolder
 
-_EXTRAS = {"torch": ("torch",), "zh": ("pypinyin", "jieba")}
+_EXTRAS = {
+    "torch": ("torch",),
+    "zh": ("pypinyin", "jieba"),
+    "en": ("wordsegment",),
+    "ja": ("jpreprocess", "budoux"),
+    "ko": ("python-mecab-ko",),
+    "yue": ("ToJyutping",),
+}
 """Packages by the extra that brings them."""
 
 

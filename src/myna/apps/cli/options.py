@@ -7,8 +7,14 @@ it are taken from there, so that a range or a default stands in one place only.
 import argparse
 import ast
 import inspect
+import sys
 from dataclasses import MISSING, Field, fields
+from pathlib import Path
 from typing import Any, TypeVar
+
+from myna.apps.cli.console import UsageError
+from myna.datatypes import Utterance
+from myna.errors import TextError
 
 Settings = TypeVar("Settings")
 
@@ -72,6 +78,121 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--precision", default="auto", help="float32, float16 or bfloat16 (default: auto)"
     )
+
+
+_READINGS = ("compatible", "improved")
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """The options that say how text is read."""
+    from myna.text.cutting import METHODS
+    from myna.text.markup import SYNTAXES
+    from myna.text.segments import MODES
+
+    language, cut = default(Utterance, "language"), default(Utterance, "cut")
+    group = parser.add_argument_group("reading")
+    group.add_argument(
+        "--language",
+        "--lang",
+        default=language,
+        help=f"{', '.join(MODES)} (default: {language})",
+    )
+    group.add_argument(
+        "--cut",
+        choices=METHODS,
+        default=cut,
+        metavar="METHOD",
+        help=f"how to cut into sentences: {', '.join(METHODS)} (default: {cut})",
+    )
+    group.add_argument(
+        "--reading",
+        choices=_READINGS,
+        help="as a native reads, or as the published voices were trained (default: the voice's "
+        "own; compatible for the published ones)",
+    )
+    group.add_argument(
+        "--markup",
+        choices=SYNTAXES,
+        default=default(Utterance, "markup"),
+        help="what in the text is markup, see docs/markup.md "
+        f"(default: {default(Utterance, 'markup')})",
+    )
+    add_lexicon(group)
+
+
+def add_lexicon(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """The options that give readings of words."""
+    group.add_argument(
+        "--lexicon",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="readings of words, see docs/markup.md; of several, the last one goes first",
+    )
+    group.add_argument(
+        "--polyphones",
+        type=Path,
+        metavar="FOLDER",
+        help="a g2pW model, which reads Mandarin polyphones by their context",
+    )
+
+
+def improved(given: argparse.Namespace) -> bool | None:
+    """Whether to read as a native does; None if that was not said."""
+    return None if given.reading is None else given.reading == "improved"
+
+
+def lexicon_text(given: argparse.Namespace) -> str:
+    """The lines of all lexicons that were given.
+
+    Raises:
+        TextError: there is none of that name, or it is not well formed.
+        OSError: one cannot be read.
+    """
+    if not given.lexicon:
+        return ""
+    from myna.text import read_lexicon
+
+    return "".join(read_lexicon(path).as_text() for path in given.lexicon)
+
+
+def reading(given: argparse.Namespace) -> dict[str, Any]:
+    """What `myna.text.read` takes of these options."""
+    polyphones = None
+    if given.polyphones is not None:
+        from myna.engines.polyphones import open_g2pw
+
+        polyphones = open_g2pw(given.polyphones)
+    return {
+        "improved": improved(given),
+        "lexicon": lexicon_text(given),
+        "polyphones": polyphones,
+    }
+
+
+def decoded(given: argparse.Namespace) -> str:
+    """The text that was given, in whatever way.
+
+    Raises:
+        UsageError: none was.
+        TextError: it is not in UTF-8.
+        OSError: it cannot be read.
+    """
+    if given.file is not None:
+        return _utf8(str(given.file), given.file.read_bytes())
+    if given.text not in (None, "-"):
+        return str(given.text)
+    if sys.stdin is None or (given.text is None and sys.stdin.isatty()):
+        raise UsageError("what to say? Give a text, --file FILE, or pipe one in.")
+    return _utf8("The standard input", sys.stdin.buffer.read())
+
+
+def _utf8(name: str, data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TextError(f"{name} is not text in UTF-8 ({error}); convert it first.") from error
 
 
 def _option(each: Field[Any]) -> str:

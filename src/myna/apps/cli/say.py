@@ -10,9 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from myna.apps.cli.console import Console, UsageError, shown
-from myna.apps.cli.options import add_engine_options, add_settings, default, settings
+from myna.apps.cli.options import (
+    add_engine_options,
+    add_reading,
+    add_settings,
+    decoded,
+    improved,
+    lexicon_text,
+    settings,
+)
 from myna.datatypes import Delivery, Sampling, Utterance, Voice, check_recording_path
-from myna.errors import TextError
 from myna.files import replacing
 
 if TYPE_CHECKING:
@@ -56,7 +63,7 @@ def add_to(
         "--model", help="an installed model or a model folder (default: the voice's own, or tiny)"
     )
     _add_output(parser)
-    _add_reading(parser)
+    add_reading(parser)
     add_settings(parser, Sampling)
     add_settings(parser, Delivery)
     add_engine_options(parser)
@@ -80,12 +87,18 @@ def run(given: argparse.Namespace) -> int:
     open_model(model)  # before anything that takes time, or reads the standard input
     if voice is None and not given.reference:
         raise UsageError("whose voice? Give --voice FILE.voice, or --reference CLIP.")
-    text = _text(given)
+    text = decoded(given)
     console = Console(quiet=given.quiet)
     console.progress(f"loading {model} ...")
     from myna.synthesis.speaker import Myna
 
-    myna = Myna.load(model, engine=given.engine, device=given.device, precision=given.precision)
+    myna = Myna.load(
+        model,
+        engine=given.engine,
+        device=given.device,
+        precision=given.precision,
+        polyphones=given.polyphones,
+    )
     if voice is None:
         voice = myna.clone(
             given.reference, text=given.reference_text, language=given.reference_language
@@ -95,6 +108,9 @@ def run(given: argparse.Namespace) -> int:
         voice=voice,
         language=given.language,
         cut=given.cut,
+        markup=given.markup,
+        improved=improved(given),
+        lexicon=lexicon_text(given),
         sampling=sampling,
         delivery=delivery,
     )
@@ -121,24 +137,6 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--report", type=Path, metavar="FILE.json", help="write how it went: seed, timings and more"
     )
     group.add_argument("--quiet", action="store_true", help="no progress, only warnings and errors")
-
-
-def _add_reading(parser: argparse.ArgumentParser) -> None:
-    from myna.text.cutting import METHODS
-    from myna.text.segments import MODES
-
-    language, cut = default(Utterance, "language"), default(Utterance, "cut")
-    group = parser.add_argument_group("reading")
-    group.add_argument(
-        "--language", default=language, help=f"{', '.join(MODES)} (default: {language})"
-    )
-    group.add_argument(
-        "--cut",
-        choices=METHODS,
-        default=cut,
-        metavar="METHOD",
-        help=f"how to cut into sentences: {', '.join(METHODS)} (default: {cut})",
-    )
 
 
 def _check_output(given: argparse.Namespace) -> None:
@@ -172,22 +170,6 @@ def _model_of(voice: Voice | None) -> str | Path:
     return next(same, voice.family)
 
 
-def _text(given: argparse.Namespace) -> str:
-    if given.file is not None:
-        name, data = str(given.file), given.file.read_bytes()
-    elif given.text not in (None, "-"):
-        return str(given.text)
-    elif sys.stdin is None or (given.text is None and sys.stdin.isatty()):
-        raise UsageError("what to say? Give a text, --file FILE, or pipe one in.")
-    else:
-        name, data = "The standard input", sys.stdin.buffer.read()
-    try:
-        text: str = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TextError(f"{name} is not text in UTF-8 ({error}); convert it first.") from error
-    return text
-
-
 def _speak(myna: Myna, utterance: Utterance, given: argparse.Namespace, console: Console) -> None:
     ready = console.seconds
 
@@ -201,6 +183,9 @@ def _speak(myna: Myna, utterance: Utterance, given: argparse.Namespace, console:
         cut=utterance.cut,
         sampling=utterance.sampling,
         delivery=utterance.delivery,
+        markup=utterance.markup,
+        improved=utterance.improved,
+        lexicon=utterance.lexicon,
         progress=progress,
     )
     seconds = console.seconds - ready
@@ -226,6 +211,9 @@ def _stream(myna: Myna, utterance: Utterance, given: argparse.Namespace, console
         cut=utterance.cut,
         sampling=utterance.sampling,
         delivery=utterance.delivery,
+        markup=utterance.markup,
+        improved=utterance.improved,
+        lexicon=utterance.lexicon,
     )
     out, spoken, count, ready = sys.stdout.buffer, 0.0, 0, console.seconds
     for count, piece in enumerate(pieces, 1):

@@ -13,6 +13,11 @@ def pronunciation(word: str) -> list[str] | None:
     return phones.split() if phones else None
 
 
+def has(word: str) -> bool:
+    """Whether a word in lower case is in the dictionary."""
+    return word in words()
+
+
 def name(word: str) -> list[str] | None:
     """Phones of a given or family name in lower case, or None."""
     phones = _names().get(word)

@@ -2,111 +2,136 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from functools import lru_cache
+import string
+from collections.abc import Sequence
 
-from myna.text.en import dictionary, homographs
-from myna.text.en.tokens import tokens
-from myna.text.frontend import Phones
+from myna.text.en import dictionary, homographs, lookup, native, readings
+from myna.text.en.tokens import Token, tokens
+from myna.text.frontend import Forced, Phones
 from myna.text.symbols import index_of
-
-logger = logging.getLogger(__name__)
-
-_LONGEST_SPELLED = 3
-_LONGEST_KNOWN = 34
-_SHORT_WORDS = "am an as at be by do go he if in is it me my no of oh on or pm so to up us we"
-"""Words of two letters that a compound may hold; the dictionary has hundreds of abbreviations."""
+from myna.text.traced import Span, Traced
 
 
-def g2p(text: str, table: str) -> Phones:
+def g2p(
+    text: Traced, table: str, *, improved: bool = False, forced: Sequence[Forced] = ()
+) -> Phones:
     """The phones of a normalised text: ARPAbet with stress, and marks.
 
-    A word in no dictionary is split into words and letters, with a warning in the log. English has
-    no phones per character.
+    A word in no dictionary is guessed, and noted as `en.unknown_word`. English has no phones per
+    character; the phones of a word all have its place.
+
+    Args:
+        text: from `normalise`.
+        table: `v1` or `v2`; they are the same for English.
+        improved: read as a native does.
+        forced: readings that are taken as they are.
     """
     known = index_of(table)
-    words = tokens(text)
-    lower = [word.lower() for word in words]
-    phones = [phone for i in range(len(words)) for phone in _token(words, lower, i)]
-    phones = ["-" if phone == "'" else phone for phone in phones]
-    # The bare UW is no phone of any table, and the published reader drops what is none.
-    return Phones([phone for phone in phones if phone in known], None)
+    words = tokens(text, forced)
+    said = _improved(words, text) if improved else _compatible(words, text)
+    symbols: list[str] = []
+    spans: list[Span] = []
+    start = end = 0
+    for word, phones in zip(words, said, strict=True):
+        # What was put in among the words of a number has no place of its own, but theirs.
+        start, end = max(start, word.span[0]), max(end, word.span[1])
+        # The bare UW is no phone of any table, and the published reader drops what is none.
+        kept = [phone for phone in phones if phone in known]
+        symbols += kept
+        spans += [(start, end)] * len(kept)
+    return Phones(symbols, spans, None)
 
 
-def _token(words: list[str], lower: list[str], index: int) -> list[str]:
-    word = lower[index]
-    if not re.search("[a-z]", word):
-        return [word]
-    if len(word) == 1:
-        return ["EY1"] if words[index] == "A" else dictionary.pronunciation(word) or []
-    return homographs.reading(lower, index) or _word(words[index])
+_LETTER = re.compile("[a-z]", re.IGNORECASE)
 
 
-def _word(written: str) -> list[str]:
-    word = written.lower()
-    found = dictionary.pronunciation(word) if len(word) > 1 else None
-    if found is None and written.istitle():
-        found = dictionary.name(word)
-    if found is not None:
-        return found
-    if len(word) <= _LONGEST_SPELLED:
-        return _spelled(word)
-    if re.fullmatch("[a-z]+'s", word):
-        return _possessive(_word(word[:-2]))
-    return _unknown(word)
+def _compatible(words: Sequence[Token], text: Traced) -> list[Sequence[str]]:
+    written = [word.text for word in words]
+    lower = [word.lower() for word in written]
+    return [_as_published(word, written, lower, i, text) for i, word in enumerate(words)]
 
 
-def _spelled(word: str) -> list[str]:
-    return [
-        phone
-        for letter in word
-        for phone in (["EY1"] if letter == "a" else dictionary.pronunciation(letter) or [letter])
-    ]
+def _as_published(
+    word: Token, all_written: list[str], lower: list[str], i: int, text: Traced
+) -> Sequence[str]:
+    if word.phones is not None:
+        return word.phones
+    written = word.text
+    if not _LETTER.search(written):
+        return ["-" if written == "'" else written]
+    if len(written) == 1:
+        return ["EY1"] if written == "A" else dictionary.pronunciation(lower[i]) or []
+    phones = homographs.reading(all_written, lower, i)
+    if phones is not None:
+        return phones
+    reading = lookup.read(written)
+    if reading.guessed:
+        text.journal.note("en.unknown_word", word.span, written, " ".join(reading.phones))
+    return ["-" if phone == "'" else phone for phone in reading.phones]
 
 
-def _possessive(stem: list[str]) -> list[str]:
-    match stem[-1]:
-        case "P" | "T" | "K" | "F" | "TH" | "HH":
-            return [*stem, "S"]
-        case "S" | "Z" | "SH" | "ZH" | "CH" | "JH":
-            return [*stem, "AH0", "Z"]
-        case _:
-            return [*stem, "Z"]
+def _improved(words: Sequence[Token], text: Traced) -> list[Sequence[str]]:
+    written = [word.text for word in words]
+    lower = [word.lower() for word in written]
+    return [_as_native(word, written, lower, i, text) for i, word in enumerate(words)]
 
 
-def _unknown(word: str) -> list[str]:
-    stem, _, contracted = word.partition("'")
-    pieces = re.findall("[a-z]+", stem) + re.findall("[a-z]+", contracted.replace("'", ""))
-    parts = [part for piece in pieces for part in _compound(piece)]
-    if parts != pieces:
-        logger.warning("The dictionary lacks %r; read as %r.", word, " ".join(parts))
-    return [phone for part in parts for phone in _word(part)]
+def _as_native(
+    word: Token, written: list[str], lower: list[str], i: int, text: Traced
+) -> Sequence[str]:
+    if word.phones is not None:
+        return word.phones
+    if not _LETTER.search(word.text):
+        return () if word.text == "'" else (word.text,)
+    if len(word.text) == 1:
+        is_letter = lower[i] != "a" or _is_letter_a(written, i)
+        return lookup.letters(lower[i]) if is_letter else ("AH0",)
+    if lower[i] in _LETTERS_S:
+        return lookup.with_s(lookup.letters(lower[i][0]))
+    phones = readings.reading(written, lower, i)
+    if phones is not None:
+        usual = readings.usual(lower[i])
+        if phones != usual:
+            before, after = " ".join(usual), " ".join(phones)
+            text.journal.note(f"en.homograph.{lower[i]}", word.span, before, after)
+        return phones
+    found = native.read(word.text)
+    if found.guessed:
+        text.journal.note("en.unknown_word", word.span, word.text, " ".join(found.phones))
+    return found.phones
 
 
-@lru_cache(maxsize=1024)
-def _compound(word: str) -> tuple[str, ...]:
-    """A word as words of the dictionary and single letters: the fewest letters, then words."""
-    known = dictionary.words()
-    if len(word) <= _LONGEST_SPELLED or word in known:
-        return (word,)
-    best = [(0, 0, 0)]  # up to each place: letters, parts, and where the last part starts
-    for end in range(1, len(word) + 1):
-        letters, parts, _ = best[end - 1]
-        ways = [(letters + 1, parts + 1, end - 1)]
-        for start in range(max(0, end - _LONGEST_KNOWN), end - 1):
-            if _may_be_part(word[start:end], known):
-                letters, parts, _ = best[start]
-                ways.append((letters, parts + 1, start))
-        best.append(min(ways))
-    found: list[str] = []
-    end = len(word)
-    while end:
-        start = best[end][2]
-        found.append(word[start:end])
-        end = start
-    return tuple(reversed(found))
+_LETTERS_S = frozenset(f"{letter}'s" for letter in string.ascii_lowercase)
+_BEFORE_LETTER_JOINED = (
+    "letter plan vitamin grade type class group section part option point team hepatitis "
+    "appendix exhibit series category block gate room unit model phase bus and or the an"
+)
+_BEFORE_LETTER = frozenset(_BEFORE_LETTER_JOINED.split())
 
 
-def _may_be_part(part: str, known: dict[str, str]) -> bool:
-    return part in _SHORT_WORDS.split() if len(part) == 2 else part in known
+_LETTER_JOINED = (
+    "is was equals plus minus times to and or of in on over squared cubed divided has dot can"
+)
+_AFTER_LETTER = frozenset(_LETTER_JOINED.split())
+
+
+def _is_letter_a(written: Sequence[str], i: int) -> bool:
+    """Whether `a` is the letter: beside other capitals, in `Plan A`, or with nothing after it."""
+    before = written[i - 1] if i else "."
+    after = written[i + 1] if i + 1 < len(written) else "."
+    if not after[0].isalpha():
+        return before[0].isalpha() or written[i] == "A"
+    if written[i] == "a":
+        return False
+    if after in _AFTER_LETTER:
+        return True
+    in_sentence = before[0].isalpha() and not before[0].isupper()
+    if in_sentence and not after[0].isupper():
+        return True
+    single = [word for word in (before, after) if len(word) == 1 and word.isupper()]
+    return (
+        bool(single)
+        or (after[1:] == "'s" and after[0].isupper())
+        or (before.lower() in _BEFORE_LETTER)
+    )

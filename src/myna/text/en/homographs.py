@@ -1,56 +1,51 @@
-"""Words with two readings: which one is meant, judged by the words beside it.
+"""Words with two readings, as the published reader chooses: by part of speech.
 
-The judgement is a few rules about what may stand before a verb, not a tagger.
+The parts of speech were given by a tagger, whose slips are known in part: a capital at the start
+of a sentence makes a name of a verb.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from myna.text import tables
+from myna.text.en.roles import role
 
-_BEFORE_VERB = (
-    "to please not cannot can could will would shall should may might must do does did let's "
-    "don't doesn't didn't can't couldn't won't wouldn't shouldn't mustn't never always"
-)
-_SUBJECTS = "i you we they who"
-_BEFORE_PARTICIPLE = (
-    "am is are was were be been being have has had having i've you've we've they've"
-)
+_TAGS = {"verb": "VB", "past": "VBD", "participle": "VBN", "noun": "NN", "adjective": "JJ"}
 
 
-def reading(words: list[str], index: int) -> list[str] | None:
+def reading(written: Sequence[str], words: Sequence[str], index: int) -> list[str] | None:
     """Phones of `words[index]`, or None where that word has one reading only.
 
     Args:
-        words: all words of the text, in lower case, marks among them.
+        written: all words of the text as they are written, marks among them.
+        words: the same in lower case.
         index: of the word asked for.
     """
-    entry = _table().get(words[index])
+    entry = table().get(words[index])
     if entry is None:
         return None
-    first, second, part_of_speech = entry
-    tag = _tag(words, index, part_of_speech)
-    as_first = tag.startswith(part_of_speech) or (tag and part_of_speech.startswith(tag))
+    first, second, expected = entry
+    tag = _tag(written, words, index, expected)
+    as_first = tag.startswith(expected) or expected.startswith(tag)
     return (first if as_first else second).split()
 
 
-def _tag(words: list[str], index: int, expected: str) -> str:
-    """Part of speech in Penn Treebank's names, or the start of one."""
-    before = words[index - 1] if index else ""
+@cache
+def table() -> dict[str, tuple[str, str, str]]:
+    """Word to two readings, and the tag for which the first is right. Shared."""
+    rows = (line.split("|") for line in tables.lines("en", "homographs.txt"))
+    return {word: (first, second, tag) for word, first, second, tag in rows}
+
+
+def _tag(written: Sequence[str], words: Sequence[str], index: int, expected: str) -> str:
+    """Part of speech in Penn Treebank's names."""
     after = words[index + 1] if index + 1 < len(words) else ""
     if expected == "JJ":
         return "JJ" if after.isalpha() else "NN"
-    if before in _BEFORE_VERB.split():
-        return "VB"
-    if before in _SUBJECTS.split():
-        return "VBP"
-    if before in _BEFORE_PARTICIPLE.split():
-        return "VBN"
-    return "NN"
-
-
-@cache
-def _table() -> dict[str, tuple[str, str, str]]:
-    rows = (line.split("|") for line in tables.lines("en", "homographs.txt"))
-    return {word: (first, second, tag) for word, first, second, tag in rows}
+    at_start = not index or words[index - 1] in (".", "!", "?")
+    if written[index].istitle() and (at_start or words[index - 1].isalpha()):
+        return "NNP"
+    found = role(words, index)
+    return "VBP" if found == "verb" and words[index] == "read" else _TAGS[found]

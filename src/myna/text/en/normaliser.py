@@ -6,47 +6,54 @@ every capital inside a word starts a new one, which spells acronyms.
 
 from __future__ import annotations
 
-import logging
 import re
 import unicodedata
 from collections.abc import Callable
 
 from myna.text.en.numbers import cardinal, ordinal, year
+from myna.text.en.rules import Match, Rule, applied
+from myna.text.en.writing import tidied, written_out
+from myna.text.traced import Traced
 
-logger = logging.getLogger(__name__)
 
-Match = re.Match[str]
+def normalise(text: Traced, *, improved: bool = False) -> Traced:
+    """Write out numbers, times, money, units and fractions; keep letters and `' . , ? ! -`.
 
+    Accents are taken off letters. Letters of other scripts cannot be read: they are dropped and
+    noted in the journal, and so is any other sign that has no words.
 
-def normalise(text: str) -> str:
-    """Write out numbers, times, money, units and fractions; split words at capitals.
-
-    Letters of other scripts cannot be read: they are dropped with a warning in the log. Accents
-    are taken off letters, and marks other than `' . , ? ! -` are dropped.
+    Args:
+        text: as the caller wrote it.
+        improved: write out as a native reads, not as the published voices were trained.
     """
-    text = text.translate(_PLAIN_MARKS)
-    for rule in _RULES:
-        text = rule(text)
-    text = _without_accents(text).replace("%", " percent")
-    lost = sorted({char for char in text if char.isalnum() and not char.isascii()})
-    if lost:
-        logger.warning("English cannot read %s; dropped.", ascii("".join(lost)))
-    text = _UNREAD.sub("", text)
-    text = _FOR_EXAMPLE.sub("for example", _THAT_IS.sub("that is", text))
-    text = _INNER_CAPITAL.sub(r" \1", text)
-    return _RUN_OF_MARKS.sub(r"\1", text)
+    if improved:
+        text = written_out(text)
+    text = applied(_RULES, text.translate(_PLAIN_MARKS))
+    text = text.sub(_NOT_ASCII, _without_accents).sub(_PERCENT, " percent", "en.percent")
+    text = text.kept(_is_read)
+    text = text.sub(_THAT_IS, "that is", "en.abbreviation")
+    text = text.sub(_FOR_EXAMPLE, "for example", "en.abbreviation")
+    text = tidied(text) if improved else text.sub(_INNER_CAPITAL, r" \1", "en.capital")
+    return text.sub(_RUN_OF_MARKS, r"\1")
 
 
-_PLAIN_MARKS = str.maketrans("。！？", ".!?")
-_UNREAD = re.compile(r"[^ A-Za-z'.,?!\-]")
+_PLAIN_MARKS = dict(zip(map(ord, "。！？"), ".!?", strict=True))
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_PERCENT = re.compile("%")
+_READ = frozenset(" ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'.,?!-")
 _THAT_IS = re.compile(r"i\.e\.", re.IGNORECASE)
 _FOR_EXAMPLE = re.compile(r"e\.g\.", re.IGNORECASE)
 _INNER_CAPITAL = re.compile(r"(?<!^)(?<!\s)([A-Z])")
 _RUN_OF_MARKS = re.compile(r"([!?…,.\-\s])[!?…,.\-]+")
 
 
-def _without_accents(text: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
+def _is_read(char: str) -> bool:
+    return char in _READ
+
+
+def _without_accents(match: Match) -> str:
+    parts = unicodedata.normalize("NFD", match[0])
+    return "".join(c for c in parts if unicodedata.category(c) != "Mn")
 
 
 _WHOLE = r"(?<![0-9])[0-9]+"
@@ -75,11 +82,13 @@ _UNITS = {
     "°C": ("degree celsius", "degrees celsius"),
     "°F": ("degree fahrenheit", "degrees fahrenheit"),
 }
+_POUNDS = ("pound", "pounds"), ("penny", "pence")
+_DOLLARS = ("dollar", "dollars"), ("cent", "cents")
 _MONEY = (
-    (re.compile(r"£([0-9.,]*[0-9])"), ("pound", "pounds"), ("penny", "pence")),
-    (re.compile(r"(?<![0-9.,])([0-9.,]*[0-9])£"), ("pound", "pounds"), ("penny", "pence")),
-    (re.compile(r"\$([0-9.,]*[0-9])"), ("dollar", "dollars"), ("cent", "cents")),
-    (re.compile(r"(?<![0-9.,])([0-9.,]*[0-9])\$"), ("dollar", "dollars"), ("cent", "cents")),
+    (re.compile(r"£([0-9.,]*[0-9])"), *_POUNDS),
+    (re.compile(r"(?<![0-9.,])([0-9.,]*[0-9])£"), *_POUNDS),
+    (re.compile(r"\$([0-9.,]*[0-9])"), *_DOLLARS),
+    (re.compile(r"(?<![0-9.,])([0-9.,]*[0-9])\$"), *_DOLLARS),
 )
 _DECIMAL = re.compile(rf"({_WHOLE})\.\s*([0-9]+)")
 _FRACTION = re.compile(rf"({_WHOLE})/([0-9]+)")
@@ -87,13 +96,17 @@ _ORDINAL = re.compile(rf"({_WHOLE})(?:st|nd|rd|th)")
 _NUMBER = re.compile(r"[0-9]+")
 
 
-def _arithmetic(text: str) -> str:
+def _arithmetic(text: Traced) -> Traced:
     """Until nothing changes: an operand may belong to two operators."""
     before = None
-    while text != before:
+    while text is not before:
         before = text
-        text = _ARITHMETIC.sub(lambda m: f"{m[1]} {_OPERATORS[m[2]]} {m[3]}", text)
+        text = text.sub(_ARITHMETIC, _operation, "en.arithmetic")
     return text
+
+
+def _operation(match: Match) -> str:
+    return f"{match[1]} {_OPERATORS[match[2]]} {match[3]}"
 
 
 def _time(match: Match) -> str:
@@ -109,16 +122,8 @@ def _measure(match: Match) -> str:
     return f"{match[1]} {singular if match[1].lstrip('0') == '1' else plural}"
 
 
-def _money(text: str) -> str:
-    for pattern, units, cents in _MONEY:
-
-        def words(
-            match: Match, units: tuple[str, str] = units, cents: tuple[str, str] = cents
-        ) -> str:
-            return _amount(match[1], units, cents)
-
-        text = pattern.sub(words, text)
-    return text
+def _money(units: tuple[str, str], cents: tuple[str, str]) -> Callable[[Match], str]:
+    return lambda match: _amount(match[1], units, cents)
 
 
 def _amount(number: str, units: tuple[str, str], cents: tuple[str, str]) -> str:
@@ -157,20 +162,16 @@ def _number(match: Match) -> str:
     return cardinal(number)
 
 
-def _substitution(pattern: re.Pattern[str], words: Callable[[Match], str]) -> Callable[[str], str]:
-    return lambda text: pattern.sub(words, text)
-
-
-_RULES: tuple[Callable[[str], str], ...] = (
-    _substitution(_LIST_NUMBER, lambda match: f"{match[1]}th, "),
+_RULES: tuple[Callable[[Traced], Traced], ...] = (
+    Rule("en.list_number", _LIST_NUMBER, lambda match: f"{match[1]}th, "),
     _arithmetic,
-    _substitution(_NEGATIVE, lambda match: f"negative {match[1]}"),
-    _substitution(_WITH_COMMAS, lambda match: match[0].replace(",", "")),
-    _substitution(_TIME, _time),
-    _substitution(_MEASURE, _measure),
-    _money,
-    _substitution(_DECIMAL, _decimal),
-    _substitution(_FRACTION, _fraction),
-    _substitution(_ORDINAL, lambda match: ordinal(match[1])),
-    _substitution(_NUMBER, _number),
+    Rule("en.negative", _NEGATIVE, lambda match: f"negative {match[1]}"),
+    Rule("en.thousands", _WITH_COMMAS, lambda match: match[0].replace(",", "")),
+    Rule("en.time", _TIME, _time),
+    Rule("en.unit", _MEASURE, _measure),
+    *(Rule("en.money", pattern, _money(units, cents)) for pattern, units, cents in _MONEY),
+    Rule("en.decimal", _DECIMAL, _decimal),
+    Rule("en.fraction", _FRACTION, _fraction),
+    Rule("en.ordinal", _ORDINAL, lambda match: ordinal(match[1])),
+    Rule("en.number", _NUMBER, _number),
 )

@@ -49,9 +49,9 @@ def cardinal(number: str, *, joiner: str = "") -> str:
     return ", ".join(words)
 
 
-def ordinal(number: str) -> str:
-    """The number of a place: "103" is "one hundred and third"."""
-    words = cardinal(number, joiner="and")
+def ordinal(number: str, *, joiner: str = "and") -> str:
+    """The number of a place: "103" is "one hundred and third"; `joiner` as in `cardinal`."""
+    words = cardinal(number, joiner=joiner)
     start = max(words.rfind(" "), words.rfind("-")) + 1
     last = words[start:]
     if last.endswith("y"):

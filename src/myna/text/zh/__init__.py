@@ -8,7 +8,8 @@ Source: the rules are those the published voices were trained with, GPT-SoVITS (
 tests/parity.
 """
 
-from myna.text.zh.g2p import g2p
+from myna.text.zh.g2p import g2p, spelled
 from myna.text.zh.normaliser import normalise
+from myna.text.zh.say_as import say_as
 
-__all__ = ["g2p", "normalise"]
+__all__ = ["g2p", "normalise", "say_as", "spelled"]

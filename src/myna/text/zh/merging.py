@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import accumulate, pairwise
+from types import MappingProxyType
 
 from myna.text.zh.readings import tones
 from myna.text.zh.tagger import Token
@@ -10,11 +12,18 @@ from myna.text.zh.tagger import Token
 _LONGEST_OF_THIRD_TONES = 3
 
 
-def merged(tokens: list[Token]) -> list[Token]:
-    """Words as the sandhi rules want them."""
-    for merge in (_bu, _yi, _repeated, _third_tones, _meeting_third_tones, _er):
+def merged(
+    tokens: list[Token], tones_read: Mapping[int, str] = MappingProxyType({})
+) -> list[Token]:
+    """The words of a clause as the sandhi rules want them.
+
+    `tones_read` are tones that are not those of the dictionary, by place in the clause.
+    """
+    for merge in (_bu, _yi, _repeated):
         tokens = merge(tokens)
-    return tokens
+    for meet in (_both_third, _meeting_third):
+        tokens = _pairs(tokens, meet, tones_read)
+    return _er(tokens)
 
 
 def _bu(tokens: list[Token]) -> list[Token]:
@@ -63,20 +72,22 @@ def _repeated(tokens: list[Token]) -> list[Token]:
     return joined
 
 
-def _third_tones(tokens: list[Token]) -> list[Token]:
+def _both_third(left: str, right: str) -> bool:
     """Two words wholly in the third tone."""
-    return _pairs(tokens, lambda left, right: set(left + right) == {"3"})
+    return set(left + right) == {"3"}
 
 
-def _meeting_third_tones(tokens: list[Token]) -> list[Token]:
+def _meeting_third(left: str, right: str) -> bool:
     """A word that ends and one that begins in the third tone."""
-    return _pairs(tokens, lambda left, right: left[-1] == right[0] == "3")
+    return left[-1] == right[0] == "3"
 
 
-def _pairs(tokens: list[Token], meet: Callable[[str, str], bool]) -> list[Token]:
+def _pairs(
+    tokens: list[Token], meet: Callable[[str, str], bool], tones_read: Mapping[int, str]
+) -> list[Token]:
     """Neighbours whose tones `meet`, if short; never three in a row, nor after a doubled word."""
     joined: list[Token] = []
-    of_word = [tones(token.word) for token in tokens]
+    of_word = _tones(tokens, tones_read)
     just_joined = False
     for i, token in enumerate(tokens):
         before = tokens[i - 1]
@@ -94,6 +105,17 @@ def _pairs(tokens: list[Token], meet: Callable[[str, str], bool]) -> list[Token]
             joined.append(token)
             just_joined = False
     return joined
+
+
+def _tones(tokens: list[Token], tones_read: Mapping[int, str]) -> list[str]:
+    of_word = [tones(token.word) for token in tokens]
+    if not tones_read:
+        return of_word
+    of_clause = list("".join(of_word))
+    for place, tone in tones_read.items():
+        of_clause[place] = tone
+    ends = [*accumulate(len(token.word) for token in tokens)]
+    return ["".join(of_clause[start:end]) for start, end in pairwise([0, *ends])]
 
 
 def _er(tokens: list[Token]) -> list[Token]:

@@ -6,55 +6,106 @@ before ranges and telephone numbers, so that "3-5天" is read as a subtraction.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 
 from myna.text import tables
 from myna.text.symbols import MARKS
+from myna.text.traced import Traced, joined
 from myna.text.zh.numbers import cardinal, decimal, digits
+from myna.text.zh.rules import Match, Rule, applied
 from myna.text.zh.words import word_list
 
-logger = logging.getLogger(__name__)
 
-Match = re.Match[str]
-
-
-def normalise(text: str) -> str:
+def normalise(text: Traced, *, improved: bool = False) -> Traced:
     """Write out numbers, units, dates and signs; keep ideographs and `! ? … , . -`.
 
     Latin letters, kana and ideographs outside U+4E00 to U+9FA5 cannot be read: they are dropped
-    with a warning in the log.
+    and noted in the journal.
+
+    Args:
+        text: as the caller wrote it.
+        improved: write out as a native reads, not as the published voices were trained.
     """
-    marked = "".join(_with_plain_marks(_clause(clause)) for clause in _clauses(text))
-    lost = sorted({char for char in marked if char.isalnum() and not _is_read(char)})
-    if lost:
-        logger.warning("Mandarin cannot read %s; dropped.", ascii("".join(lost)))
-    kept = "".join(char for char in marked if _is_read(char))
-    return _RUN_OF_MARKS.sub(r"\1", kept)
+    clauses = clauses_normalised(text, improved=improved)
+    if improved:
+        from myna.text.zh import characters
+
+        clauses = [characters.with_homophones(clause) for clause in clauses]
+    marked = joined((_with_plain_marks(clause) for clause in clauses), text)
+    return marked.kept(_is_read).sub(_RUN_OF_MARKS, _first)
+
+
+def clauses_normalised(
+    text: Traced, *, improved: bool = False, simplified: bool = True
+) -> list[Traced]:
+    """The clauses of a text with numbers, units, dates and signs written out; each keeps its mark.
+
+    That is all of `normalise` but its last step, in which every other sign becomes one of the six
+    marks or is dropped: Cantonese shares it and ends in its own way.
+
+    Args:
+        text: as the caller wrote it.
+        improved: as for `normalise`.
+        simplified: write all of it in simplified characters. If False, characters that no rule
+            touched stay as the caller wrote them; what the rules put in is simplified always.
+    """
+    table = _simplified()
+    plain = text.translate(table)
+    if improved:  # imported here because its many patterns take time
+        from myna.text.zh import characters
+        from myna.text.zh.improved import written_out
+
+        plain = written_out(characters.simplified(plain, traditional=plain is not text))
+    clauses = _clauses(plain.kept(_is_in_clauses).translate(_HALF_WIDTH))
+    done = [applied(_RULES, clause) for clause in clauses]
+    if simplified:
+        return done
+    if improved:
+        table = table | characters.more_simplified() | characters.BY_WORD
+    written: dict[int, str] = {}
+    for char, start in zip(text.text, text.starts, strict=True):
+        written[start] = written.get(start, "") + char
+    return [_as_written(clause, written, table) for clause in done]
+
+
+def _as_written(clause: Traced, written: dict[int, str], table: dict[int, str]) -> Traced:
+    """Undo the simplification of characters that stand where they were."""
+    chars = [
+        next((old for old in written.get(start, "") if table.get(ord(old)) == char), char)
+        if end - start == 1
+        else char
+        for char, start, end in zip(clause.text, clause.starts, clause.ends, strict=True)
+    ]
+    return Traced("".join(chars), clause.starts, clause.ends, clause.journal)
 
 
 def _is_read(char: str) -> bool:
     return "\u4e00" <= char <= "\u9fa5" or char in MARKS
 
 
-_RUN_OF_MARKS = re.compile(r"([!?…,.\-])[!?…,.\-]+")
-
-_UNREAD_IN_CLAUSES = re.compile(r"[ —《》【】<>{}()（）#&@“”^_|\\]")
-_CLAUSE_END = re.compile(r"([：、，；。？！,;?!][”’]?)")
+def _first(match: Match) -> str:
+    return match[0][0]
 
 
-def _clauses(text: str) -> list[str]:
-    text = _CLAUSE_END.sub(r"\1\n", _UNREAD_IN_CLAUSES.sub("", text))
-    return [clause.strip() for clause in text.split("\n")]
+_RUN_OF_MARKS = re.compile(r"[!?…,.\-]{2,}")
+
+_LEFT_OUT = frozenset(" —《》【】<>{}()（）#&@“”^_|\\")
 
 
-def _clause(clause: str) -> str:
-    clause = clause.translate(_simplified()).translate(_HALF_WIDTH)
-    for rule in _RULES:
-        clause = rule(clause)
-    return clause
+def _is_in_clauses(char: str) -> bool:
+    return char not in _LEFT_OUT
+
+
+_CLAUSE_END = re.compile(r"[：、，；。？！,;?!]’?|\n")
+
+
+def _clauses(text: Traced) -> list[Traced]:
+    borders = [0, *(match.end() for match in _CLAUSE_END.finditer(text.text)), len(text)]
+    pieces = (text[a:b] for a, b in pairwise(borders))
+    return [clause for piece in pieces if (clause := piece.strip())]
 
 
 _HALF_WIDTH = {
@@ -173,9 +224,9 @@ _LONG_NUMBER = re.compile(r"[0-9]{3,}")
 _NUMBER = re.compile(r"(-?)([0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
 
 
-def _units(clause: str) -> str:
+def _units(clause: Traced) -> Traced:
     for unit, word in _UNITS_READ.items():
-        clause = clause.replace(unit, word)
+        clause = clause.replace(unit, word, "zh.unit")
     return clause
 
 
@@ -183,13 +234,17 @@ def _temperature(match: Match) -> str:
     return f"{'零下' if match[1] else ''}{decimal(match[2])}度"
 
 
-def _arithmetic(clause: str) -> str:
+def _arithmetic(clause: Traced) -> Traced:
     """Until nothing changes: an operand may belong to two operators."""
     before = None
-    while clause != before:
+    while clause is not before:
         before = clause
-        clause = _ARITHMETIC.sub(lambda m: f"{m[1]}{_OPERATORS[m[2]]}{m[3]}", clause)
+        clause = clause.sub(_ARITHMETIC, _operation, "zh.arithmetic")
     return clause
+
+
+def _operation(match: Match) -> str:
+    return f"{match[1]}{_OPERATORS[match[2]]}{match[3]}"
 
 
 def _power(match: Match) -> str:
@@ -220,15 +275,15 @@ def _version(match: Match) -> str:
     return "点".join(digits(part) for part in match[0].split("."))
 
 
-def _counted(clause: str) -> str:
+def _counted(clause: Traced) -> Traced:
     """A whole number before a quantifier; 2 alone is 两."""
+    return clause.sub(_counted_pattern(), _counted_words, "zh.counted")
 
-    def words(match: Match) -> str:
-        number, vague = match.groups(default="")
-        vague = "多" if vague == "+" else vague
-        return ("两" if number == "2" else cardinal(number)) + vague
 
-    return _counted_pattern().sub(words, clause)
+def _counted_words(match: Match) -> str:
+    number, vague = match.groups(default="")
+    vague = "多" if vague == "+" else vague
+    return ("两" if number == "2" else cardinal(number)) + vague
 
 
 @cache
@@ -290,41 +345,37 @@ _SIGNS = str.maketrans(
         "×": "乘",
         "÷": "除",
         "=": "等",
-        **dict.fromkeys("—《》【】<>{}()（）#&@“”^_|\\"),
+        **dict.fromkeys("—《》【】<>{}()（）#&@“”^_|\\", ""),
     }
 )
 
 
-def _signs(clause: str) -> str:
-    return clause.translate(_SIGNS)
+def _signs(clause: Traced) -> Traced:
+    return clause.translate(_SIGNS, "zh.sign")
 
 
-def _substitution(pattern: re.Pattern[str], words: Callable[[Match], str]) -> Callable[[str], str]:
-    return lambda clause: pattern.sub(words, clause)
-
-
-_RULES: tuple[Callable[[str], str], ...] = (
-    _substitution(_YEAR_MONTH_DAY, _year_month_day),
-    _substitution(_DATE, _date),
-    _substitution(_TIMES, _times),
-    _substitution(_TIME, _time),
-    _substitution(_AMOUNTS, lambda match: f"{match[1]}至{match[2]}"),
-    _substitution(_TEMPERATURE, _temperature),
+_RULES: tuple[Callable[[Traced], Traced], ...] = (
+    Rule("zh.year_month_day", _YEAR_MONTH_DAY, _year_month_day),
+    Rule("zh.date", _DATE, _date),
+    Rule("zh.times", _TIMES, _times),
+    Rule("zh.time", _TIME, _time),
+    Rule("zh.amounts", _AMOUNTS, lambda match: f"{match[1]}至{match[2]}"),
+    Rule("zh.temperature", _TEMPERATURE, _temperature),
     _units,
     _arithmetic,
-    _substitution(_POWER, _power),
-    _substitution(_FRACTION, _fraction),
-    _substitution(_PERCENTAGE, _percentage),
-    _substitution(_MOBILE, _telephone),
-    _substitution(_LANDLINE, _telephone),
-    _substitution(_SERVICE, _telephone),
-    _substitution(_RANGE, _range),
-    _substitution(_NEGATIVE, lambda match: f"负{cardinal(match[1])}"),
-    _substitution(_VERSION, _version),
-    _substitution(_DECIMAL, _number),
+    Rule("zh.power", _POWER, _power),
+    Rule("zh.fraction", _FRACTION, _fraction),
+    Rule("zh.percentage", _PERCENTAGE, _percentage),
+    Rule("zh.mobile", _MOBILE, _telephone),
+    Rule("zh.landline", _LANDLINE, _telephone),
+    Rule("zh.service_number", _SERVICE, _telephone),
+    Rule("zh.range", _RANGE, _range),
+    Rule("zh.negative", _NEGATIVE, lambda match: f"负{cardinal(match[1])}"),
+    Rule("zh.version", _VERSION, _version),
+    Rule("zh.decimal", _DECIMAL, _number),
     _counted,
-    _substitution(_LONG_NUMBER, lambda match: digits(match[0], one="幺")),
-    _substitution(_NUMBER, _number),
+    Rule("zh.long_number", _LONG_NUMBER, lambda match: digits(match[0], one="幺")),
+    Rule("zh.number", _NUMBER, _number),
     _signs,
 )
 
@@ -349,5 +400,5 @@ _PLAIN_MARKS = {
 _NOT_PLAIN = re.compile("|".join(re.escape(mark) for mark in _PLAIN_MARKS))
 
 
-def _with_plain_marks(clause: str) -> str:
-    return _NOT_PLAIN.sub(lambda match: _PLAIN_MARKS[match[0]], clause)
+def _with_plain_marks(clause: Traced) -> Traced:
+    return clause.sub(_NOT_PLAIN, lambda match: _PLAIN_MARKS[match[0]])

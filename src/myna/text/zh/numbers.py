@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _DIGITS = "零一二三四五六七八九"
 _UNITS = {1: "十", 2: "百", 3: "千", 4: "万", 8: "亿"}
 _MOST_DIGITS = 48
@@ -36,6 +38,23 @@ def decimal(number: str) -> str:
     if fraction.endswith("0"):
         fraction = fraction.rstrip("0") + "0"
     return f"{words or _DIGITS[0]}点{digits(fraction)}" if fraction else words
+
+
+def spoken(number: str) -> str:
+    """A number as people say it: as `decimal`, but 2000 is 两千 and 20000 is 两万."""
+    whole, point, fraction = decimal(number).partition("点")
+    return _LIANG.sub("两", whole) + point + fraction
+
+
+def scaled(number: str, power: int) -> str:
+    """`spoken` of a number that is to be multiplied by ten to the power."""
+    whole, _, fraction = number.partition(".")
+    fraction = fraction.ljust(power, "0")
+    rest = fraction[power:].rstrip("0")
+    return spoken(whole + fraction[:power] + (f".{rest}" if rest else ""))
+
+
+_LIANG = re.compile(r"(?:^|(?<=[万亿]))二(?=[千万亿])|(?<=零)二(?=千)")
 
 
 def _quantity(number: str) -> str:

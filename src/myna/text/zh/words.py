@@ -9,7 +9,8 @@ from myna.text import tables
 
 @cache
 def word_list(name: str) -> frozenset[str]:
-    """The list called `name`: neutral, not_neutral, erhua, not_erhua or quantifiers."""
+    """The list called `name`: neutral, not_neutral, erhua, not_erhua, quantifiers, or
+    one of the improved reading: counters, full_tone."""
     return frozenset(_lists()[name])
 
 
