@@ -68,7 +68,7 @@ _SIZES: dict[str, Any] = {
 }
 _ENCODERS: dict[str, Any] = {
     "symbols": "v2",
-    "languages": ("zh", "en"),
+    "languages": ("zh", "en", "ja", "ko", "yue"),
     "token_model": _TOKEN_MODEL,
     "content_encoder": "toy-hubert",
     "text_encoder": "toy-roberta",

@@ -56,7 +56,8 @@ class Traced:
         self.starts = starts
         """Of each character, where in the caller's text its origin begins."""
         self.ends = ends
-        """And where it ends. Equal to the start for a character that was put in."""
+        """And where it ends. Equal to the start for a character that was put in, unless that was
+        within a replacement."""
         self.journal = journal or Journal()
 
     @classmethod
@@ -98,16 +99,20 @@ class Traced:
 
     def inserted(self, text: str, at: int) -> Traced:
         """`text` as something put in before the character `at` of this text."""
-        place = self.starts[at] if at < len(self) else self.ends[-1] if self else 0
-        return Traced(text, [place] * len(text), [place] * len(text), self.journal)
+        start, end = self._border(at)
+        return Traced(text, [start] * len(text), [end] * len(text), self.journal)
+
+    def _border(self, at: int) -> Span:
+        """The place before the character `at`: empty, but for one within a replacement."""
+        start = self.starts[at] if at < len(self) else self.ends[-1] if self else 0
+        return start, max(start, self.ends[at - 1] if at else start)
 
     def span(self, start: int = 0, end: int | None = None) -> Span:
         """Where in the caller's text the characters `start` to `end` came from."""
         end = len(self) if end is None else end
         if start < end:
             return min(self.starts[start:end]), max(self.ends[start:end])
-        place = self.inserted(" ", start).starts[0]
-        return place, place
+        return self._border(start)
 
     def sub(
         self, pattern: re.Pattern[str], replacement: str | Callable[[Match], str], rule: str = ""

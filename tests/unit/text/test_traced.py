@@ -39,6 +39,14 @@ def test_what_is_put_in_has_no_length() -> None:
     assert text.span() == (1, 2)
 
 
+def test_what_is_put_into_a_replacement_has_its_place() -> None:
+    text = Traced.of("a12b").sub(re.compile("12"), "twelve")
+    assert places(text[:4] + "-" + text[4:])[4] == (3, 3)
+    text = text.sub(re.compile("(?=lve)"), "-")
+    assert text.text == "atwe-lveb"
+    assert places(text)[4] == (1, 3)
+
+
 def test_the_journal_says_what_happened() -> None:
     journal = Journal(explain=True)
     text = Traced.of("5€ 😀 ok", journal)

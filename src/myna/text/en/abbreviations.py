@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from myna.text.en.rules import Match, Rule
+from myna.text.rules import Match, Rule
 from myna.text.traced import Traced
 
 _TITLES = {

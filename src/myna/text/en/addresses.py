@@ -6,8 +6,8 @@ import re
 
 from myna.text.en import dictionary
 from myna.text.en.casing import is_short_word, spaced
-from myna.text.en.rules import Match, Rule
 from myna.text.en.spoken import cardinal, digits, year
+from myna.text.rules import Match, Rule
 
 _SIGNS = {
     ".": "dot",

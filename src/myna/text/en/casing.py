@@ -12,7 +12,7 @@ from functools import cache
 
 from myna.text import tables
 from myna.text.en import dictionary, lexicon
-from myna.text.en.rules import Match, Rule
+from myna.text.rules import Match, Rule
 from myna.text.traced import Traced
 
 _CAPITALS = re.compile(r"(?<![A-Za-z])([A-Z]{2,})('?s)?(?![A-Za-z])")

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from myna.text.en.rules import Match, Rule
+from myna.text.rules import Match, Rule
 from myna.text.traced import Traced
 
 _APOSTROPHES = "‘’‛ʼ´`′＇"

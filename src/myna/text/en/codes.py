@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from myna.text.en.rules import Match, Rule
 from myna.text.en.spoken import cardinal, code, digits, in_pairs, ordinal
+from myna.text.rules import Match, Rule
 
 _REFERENCES = {
     "no": "number",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from myna.text.en.rules import Match, Rule
 from myna.text.en.spoken import cardinal, decade, ordinal, year
+from myna.text.rules import Match, Rule
 
 _MONTHS_JOINED = (
     "January February March April May June July August September October November December"

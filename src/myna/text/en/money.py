@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from myna.text.en.rules import Match, Rule
 from myna.text.en.spoken import NUMBER, amount, cardinal
+from myna.text.rules import Match, Rule
 
 
 class _Currency(NamedTuple):

@@ -11,8 +11,8 @@ import unicodedata
 from collections.abc import Callable
 
 from myna.text.en.numbers import cardinal, ordinal, year
-from myna.text.en.rules import Match, Rule, applied
 from myna.text.en.writing import tidied, written_out
+from myna.text.rules import Match, Rule, applied
 from myna.text.traced import Traced
 
 

@@ -8,8 +8,8 @@ from functools import cache
 from typing import NamedTuple
 
 from myna.text import tables
-from myna.text.en.rules import Match, Rule
 from myna.text.en.spoken import NUMBER, amount, cardinal, code, digits, in_pairs, ordinal, year
+from myna.text.rules import Match, Rule
 from myna.text.traced import Traced
 
 # Units

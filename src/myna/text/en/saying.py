@@ -9,9 +9,9 @@ from typing import NoReturn
 
 from myna.errors import TextError
 from myna.text.en import dates
-from myna.text.en.rules import Match, applied
 from myna.text.en.spoken import NUMBER, amount, cardinal, digits, ordinal, year
 from myna.text.frontend import SayAs
+from myna.text.rules import Match, applied
 from myna.text.traced import Traced
 
 

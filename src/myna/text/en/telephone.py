@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from myna.text.en.rules import Match, Rule
 from myna.text.en.spoken import cardinal, digits
+from myna.text.rules import Match, Rule
 
 _ENDS = r"(?![\w-]|[.,][0-9])"
 _AMERICAN = re.compile(

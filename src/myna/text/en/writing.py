@@ -17,7 +17,7 @@ from myna.text.en import (
     signs,
     telephone,
 )
-from myna.text.en.rules import applied
+from myna.text.rules import applied
 from myna.text.traced import Traced
 
 _PLAIN = re.compile("[A-Z]?[a-z ]*[.!?]?")

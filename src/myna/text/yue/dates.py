@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from myna.text.rules import Match, Rule
 from myna.text.traced import Traced
 from myna.text.yue.numbers import COUNTED, amount, cardinal, digits
-from myna.text.zh.rules import Match, Rule
 
 _MONTH = "0?[1-9]|1[0-2]"
 _DAY = "0?[1-9]|[12][0-9]|3[01]"

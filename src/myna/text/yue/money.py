@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from myna.text.rules import Match, Rule, applied
 from myna.text.traced import Traced
 from myna.text.yue.numbers import NUMBER, amount, decimal, digits
-from myna.text.zh.rules import Match, Rule, applied
 
 _NAMES = {
     "HK$": "港元",

@@ -10,10 +10,10 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from myna.text.rules import Match, Rule, applied
 from myna.text.traced import Traced
 from myna.text.yue import dates, money, telephone
 from myna.text.yue.numbers import COUNTED, NUMBER, amount, cardinal, decimal, digits
-from myna.text.zh.rules import Match, Rule, applied
 
 _Rules = tuple[Callable[[Traced], Traced], ...]
 

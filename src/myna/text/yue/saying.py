@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from myna.errors import TextError
 from myna.text.frontend import SayAs
+from myna.text.rules import Match
 from myna.text.traced import Traced
 from myna.text.yue import telephone
 from myna.text.yue.numbers import cardinal, decimal, digits
 from myna.text.yue.quantities import plain
-from myna.text.zh.rules import Match
 
 
 def say_as(text: Traced, kind: SayAs) -> Traced:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from myna.text.rules import Match, Rule
 from myna.text.traced import Traced
 from myna.text.yue.numbers import COUNTED, digits
-from myna.text.zh.rules import Match, Rule
 
 _CALLED = (
     "打俾|打畀|打去|打|撥打|撥|拨打|拨|致電|致电|電話|电话|熱線|热线|號碼|号码|密碼|密码|編號|编号|"

@@ -12,9 +12,9 @@ from functools import cache
 
 from myna.extras import require
 from myna.text import tables
+from myna.text.rules import Match, Rule
 from myna.text.traced import Traced
 from myna.text.zh.numbers import cardinal
-from myna.text.zh.rules import Match, Rule
 
 _FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _MARKS = "！（），．：；？～"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
+from myna.text.rules import Match, Rule
 from myna.text.zh.numbers import cardinal, digits
-from myna.text.zh.rules import Match, Rule
 
 _GROUP = re.compile("[0-9]+")
 _COUNTERS = "[个人元块名件位次条张只万千亿年天月倍米公斤分点多几余]"

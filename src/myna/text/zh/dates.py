@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from myna.text.rules import Match, Rule
 from myna.text.zh.numbers import cardinal, digits, spoken
-from myna.text.zh.rules import Match, Rule
 
 _TO = " ?(?:[-~—–]|--|——|到|至) ?"
 _MONTH = "(?:0?[1-9]|1[0-2])(?![0-9])"

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from myna.text.rules import applied
 from myna.text.traced import Traced
 from myna.text.zh import characters, codes, dates, measures, signs
-from myna.text.zh.rules import applied
 
 _WORDS_ONLY = re.compile("[\u4e00-\u9fa5，。！？、；：“”…\\s]*")
 _NUMBER_RULES: tuple[Callable[[Traced], Traced], ...] = (

@@ -6,9 +6,9 @@ import re
 from functools import cache
 
 from myna.text import tables
+from myna.text.rules import Match, Rule
 from myna.text.traced import Traced
 from myna.text.zh.numbers import cardinal, scaled, spoken
-from myna.text.zh.rules import Match, Rule
 from myna.text.zh.words import word_list
 
 _NUMBER = r"(?>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"

@@ -12,10 +12,10 @@ from functools import cache
 from itertools import pairwise
 
 from myna.text import tables
+from myna.text.rules import Match, Rule, applied
 from myna.text.symbols import MARKS
 from myna.text.traced import Traced, joined
 from myna.text.zh.numbers import cardinal, decimal, digits
-from myna.text.zh.rules import Match, Rule, applied
 from myna.text.zh.words import word_list
 
 

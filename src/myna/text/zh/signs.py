@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from myna.text.rules import Match, Rule
 from myna.text.traced import Traced, joined
-from myna.text.zh.rules import Match, Rule
 
 _IDEOGRAPH = "\u4e00-\u9fa5"
 _OPERAND = r"(?= ?[-+(（√]? ?[0-9.πα-ωa-zA-Z])"

@@ -1,4 +1,4 @@
-"""A rule of the normaliser: what it finds, and the words it puts in its place."""
+"""A rule of a normaliser: what it finds, and the words it puts in its place."""
 
 from __future__ import annotations
 
