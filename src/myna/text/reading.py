@@ -81,6 +81,9 @@ class Piece:
     pause_after: float | None = None
     rate: float = 1.0
     pitch: float = 0.0
+    beside: Traced | None = None
+    """The last piece before it that has letters, or else the first: it tells the language of bare
+    numbers."""
 
 
 def sentences(
@@ -181,6 +184,7 @@ def read(
         text.notes,
         text.source,
         Journal(explain=explain),
+        text.beside,
     )
     sentence = reader.sentence(text)
     if sentence.unread:
@@ -321,11 +325,14 @@ def _shared_out(pieces: Sequence[Piece], notes: Sequence[markup.Note]) -> Iterat
         )
     )
     around: list[Any] = []
+    beside = next((piece.text for piece in pieces if _has_letters(piece.text.text)), None)
     for piece in pieces:
         while left and left[0].span[0] < piece.span[1]:
             around.append(left.popleft())
         around = [note for note in around if note.span[1] > piece.span[0]]
-        yield replace(piece, notes=tuple(around))
+        yield replace(piece, notes=tuple(around), beside=beside)
+        if _has_letters(piece.text.text):
+            beside = piece.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +348,7 @@ class _Reader:
     source: str
     """The caller's whole text, for messages."""
     journal: Journal
+    beside: Traced | None = None
 
     def sentence(self, piece: Piece) -> Sentence:
         text = Traced(piece.text.text, piece.text.starts, piece.text.ends, self.journal)
@@ -429,7 +437,10 @@ class _Reader:
         return settled
 
     def _by_language(self, text: Traced, mode: str) -> list[Segment]:
-        found = segments(text, mode, improved=self.improved)
+        if self.improved and self.beside is not None and not _has_letters(text.text):
+            found = _last(segments(joined([self.beside, text]), mode, improved=True), len(text))
+        else:
+            found = segments(text, mode, improved=self.improved)
         if "yue" in languages(self.table) or "yue" in mode:
             return found
         return [  # `auto` heard Cantonese, which these models can only read as Mandarin
@@ -511,6 +522,21 @@ class _Reader:
         if language == "zh" and self.polyphones is not None:
             return partial(g2p, polyphones=self.polyphones)
         return g2p
+
+
+def _has_letters(text: str) -> bool:
+    return any(char.isalpha() for char in text)
+
+
+def _last(found: list[Segment], count: int) -> list[Segment]:
+    """The segments of the last `count` characters."""
+    kept: list[Segment] = []
+    for segment in reversed(found):
+        part = segment.text[max(0, len(segment.text) - count) :]
+        if part:
+            kept.append(Segment(segment.language, part))
+        count -= len(part)
+    return kept[::-1]
 
 
 def _written(text: Traced) -> str:

@@ -218,6 +218,16 @@ class TestMarkup:
         assert max(len(piece.notes) for piece in pieces) <= 2
 
 
+def test_bare_numbers_go_with_what_is_beside_them() -> None:
+    found = [
+        read(piece, improved=True)
+        for piece in sentences(
+            "They met in the spring. 2024, 10:30. Then it rained.", improved=True
+        )
+    ]
+    assert {part.language for sentence in found for part in sentence.parts} == {"en"}
+
+
 def test_a_transcript_is_one_language() -> None:
     part = direct("Hello.", language="en")
     assert (part.language, part.text, part.source) == ("en", "Hello.", "Hello.")

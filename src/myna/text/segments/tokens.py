@@ -97,6 +97,7 @@ _UNITS = (
 )
 _QUANTITY = re.compile(
     rf"[{_CURRENCY}+\-−±＋－]?[{_D}][{_D}.,~～–—−-]*(?:(?:{_UNITS})(?:/(?:{_UNITS}|d))?)"
+    rf"|(?:US|HK)?[{_CURRENCY}][{_D}][{_D}.,]*[KMBkmb]n?"
 )
 _ENGLISH_NUMBER = re.compile(
     r"\d+(?:st|nd|rd|th)|\d{1,2}(?::\d\d)?[AaPp]\.?[Mm]|\d{3}0s|[5-9]0s|(?:No|Vol|Ver|Fig|Ch)\.?\d+|v\d[\d.]*"
