@@ -33,6 +33,9 @@ _INSIDE_WORDS = re.compile(
     r"|(?<=[A-Za-z0-9])\.(?=[A-Za-z0-9])"
     r"|(?:https?://|www\.)[!-~]+(?=[!-~])"
     r"|\b(?:Mrs?|Ms|Dr|Prof|St|Mt|vs|No|Gen|Lt|Sgt|Capt|Rev|Sen|Rep|Gov|Fig)\.(?= )"
+    r"|\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|pp?|vol|approx|est|ca)\.(?= [0-9])"
+    r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jr|Sr|Ave|Blvd|Rd|lbs?|oz|ft|approx|dept|esp|incl)\."
+    r"(?= [a-z(])"
     r"|\b(?:[A-Za-z]\.)+(?= [a-z])"
 )
 

@@ -76,6 +76,10 @@ def test_cutting_loses_no_letter(text: str) -> None:
             "See https://example.com/a?b=c,d. Then go.",
             ["See https://example.com/a?b=c,d.", " Then go."],
         ),
+        (
+            "On Jan. 6th we met at approx. 2 p.m. today.",
+            ["On Jan. 6th we met at approx. 2 p.m. today."],
+        ),
         ("The U.S. army left. Nobody came.", ["The U.S. army left.", " Nobody came."]),
     ],
 )
