@@ -345,7 +345,7 @@ class Voice:
             tensors["prompt.tokens"] = self.prompt.tokens
             if self.prompt.text_features is not None:
                 tensors["prompt.text_features"] = self.prompt.text_features
-        header = {"myna.voice": json.dumps({"format": VOICE_FORMAT, **facts}, ensure_ascii=False)}
+        header = {"myna.voice": json.dumps({"format": VOICE_FORMAT, **facts})}
         with replacing(path) as temporary:
             temporary.write_bytes(save(tensors, metadata=header))
 

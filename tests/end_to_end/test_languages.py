@@ -115,6 +115,15 @@ def test_a_sentence_that_cannot_be_read_is_left_out(voice: str) -> None:
         Myna.load("toy").speak("Привет, мир.", voice, language="en")
 
 
+def test_what_is_left_out_leaves_its_pauses_and_a_warning(voice: str) -> None:
+    text = "[pause 1s]Привет. [pause 0.5s]Good morning. [pause 1s]Пока.[pause 2s] How are you?"
+    _, report = say(voice, text, "--language", "en")
+    (first, second) = report["timings"]
+    assert first["start"] == pytest.approx(1.5, abs=1e-3)
+    assert second["start"] - first["end"] == pytest.approx(3.0, abs=1e-3)
+    assert "Привет" in report["warnings"][0]
+
+
 def test_a_stranger_cannot_hide_a_lexicon_that_is_none(voice: str) -> None:
     kept = Voice.load(voice)
     object.__setattr__(kept, "lexicon", "not a lexicon")

@@ -124,7 +124,24 @@ def test_a_bad_row_does_not_stop_the_rest(
     )
     assert len(found) == 12
     assert all("error" in answer for answer in found[:10])
+    assert [answer["id"] for answer in found[3:]] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert found[11]["phones"] == ["HH", "AH0", "L", "OW1", "."]
+
+
+def test_rows_that_cannot_be_written_as_they_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = answers(
+        capsys,
+        monkeypatch,
+        b'{"id": 1, "text": "\\ud800 hello", "lang": "en"}',
+        b'{"id": "\\udfff", "text": "hello", "lang": "en"}',
+        b'{"id": NaN, "text": "hello", "lang": "en"}',
+        b'{"text": "' + b"a" * 9_000_000 + b'"}',
+        {"id": 2, "text": "hello", "lang": "en"},
+    )
+    assert [answer["id"] for answer in found] == [1, "\udfff", None, None, 2]
+    assert ["error" in answer for answer in found] == [False, False, True, True, False]
 
 
 def test_every_language_is_offered() -> None:

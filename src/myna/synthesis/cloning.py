@@ -65,7 +65,7 @@ def clone(
     Args:
         references: the first one leads: its words, if known, become the prompt.
         lexicon: readings of words that the voice keeps.
-        polyphones: a model that reads Mandarin polyphones.
+        polyphones: a model that reads Mandarin polyphones; voices made with one are not cached.
         cache: keep the voice on this machine by the content of its references, and take it from
             there the next time.
 
@@ -80,7 +80,8 @@ def clone(
             f"The words of the reference have {len(references[0].text)} characters; a reference of "
             f"10 s has far fewer than {_MOST_CHARACTERS}. Give only what is said in it."
         )
-    stored = _cache_path(engine, references, lexicon, polyphones)
+    cache = cache and polyphones is None  # nothing tells one such model from another
+    stored = _cache_path(engine, references, lexicon)
     if cache and stored.is_file():
         try:
             heard = Voice.load(stored)
@@ -154,16 +155,14 @@ def _details(prepared: PreparedReference) -> dict[str, object]:
     }
 
 
-def _cache_path(
-    engine: Engine, references: Sequence[Reference], lexicon: str, polyphones: Polyphones | None
-) -> Path:
+def _cache_path(engine: Engine, references: Sequence[Reference], lexicon: str) -> Path:
     digest = hashlib.sha256()
     for reference in references:
         samples = reference.audio.samples
         facts = [len(samples), reference.audio.rate, reference.text, reference.language]
         digest.update(json.dumps(facts).encode())
         digest.update(samples.tobytes())
-    digest.update(json.dumps([lexicon, polyphones is not None]).encode())
+    digest.update(json.dumps(lexicon).encode())
     digest.update(f"{engine.ears()} {_CACHE_FORMAT}".encode())
     return files.data_folder() / "cache" / "voices" / f"{digest.hexdigest()}.voice"
 

@@ -5,15 +5,16 @@ Letters in shapes: P phones, F text features, C characters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from myna import text
-from myna.datatypes import Sentence, Utterance
+from myna.datatypes import Sentence, Unread, Utterance
 from myna.engines.base import Engine, Floats
-from myna.errors import TextError
+from myna.errors import TextError, VoiceError
 
 Ids = NDArray[np.int64]
 
@@ -40,11 +41,12 @@ def lines(
         polyphones: a model that reads Mandarin polyphones.
 
     Returns:
-        One for each sentence that has something to say; what has not is left out, with a warning in
-        the log.
+        One for each sentence that has something to say; what has not is left out, and its pauses
+        and what could not be read go to the one before it.
 
     Raises:
         TextError: there is nothing to say, or in a language the family does not speak.
+        VoiceError: the lexicon in the voice is damaged.
     """
     improved = engine.spec.improved_reading if utterance.improved is None else utterance.improved
     pieces = text.sentences(
@@ -54,7 +56,7 @@ def lines(
         improved=improved,
         syntax=utterance.markup,
     )
-    lexicon = text.lexicon(utterance.voice.lexicon, utterance.lexicon)
+    lexicon = _lexicon(utterance)
     sentences = [
         text.read(
             piece,
@@ -66,13 +68,51 @@ def lines(
         )
         for piece in pieces
     ]
-    spoken = [sentence for sentence in sentences if not sentence.silent]
+    return [prepare(engine, sentence) for sentence in _spoken(sentences, utterance.language)]
+
+
+def _spoken(sentences: Sequence[Sentence], language: str) -> list[Sentence]:
+    """Those with something to say; what is left out leaves its pauses, and what was not read."""
+    spoken: list[Sentence] = []
+    silence = 0.0
+    unread: tuple[Unread, ...] = ()
+    for sentence in sentences:
+        if sentence.silent:
+            pause = sentence.pause_before + (sentence.pause_after or 0.0)
+            if spoken:
+                last = spoken[-1]
+                after = last.pause_after if not pause else (last.pause_after or 0.0) + pause
+                spoken[-1] = replace(
+                    last, pause_after=after, unread=(*last.unread, *sentence.unread)
+                )
+            else:
+                silence += pause
+                unread += sentence.unread
+            continue
+        if not spoken:
+            sentence = replace(
+                sentence,
+                pause_before=sentence.pause_before + silence,
+                unread=(*unread, *sentence.unread),
+            )
+        spoken.append(sentence)
     if not spoken:
         raise TextError(
-            f"Nothing in {sentences[0].source!a} can be read with "
-            f"language={utterance.language!r}. Choose another language."
+            f"Nothing in {sentences[0].source!r} can be read with language={language!r}. "
+            f"Choose another language."
         )
-    return [prepare(engine, sentence) for sentence in spoken]
+    return spoken
+
+
+def _lexicon(utterance: Utterance) -> text.Lexicon | None:
+    """That of the voice, and over it that of the request."""
+    try:
+        text.lexicon(utterance.voice.lexicon)
+    except TextError as error:
+        raise VoiceError(
+            f"The lexicon in the voice {utterance.voice.name!r} is damaged: {error}"
+        ) from error
+    return text.lexicon(utterance.voice.lexicon, utterance.lexicon)
 
 
 def prompt_line(

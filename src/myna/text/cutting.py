@@ -62,6 +62,7 @@ def sentences(
     empty list where nothing can be spoken.
     """
     if improved:
+        text = text.translate(dict.fromkeys(_SHOWN, ""))
         text = text.sub(_INSIDE_WORDS, lambda match: match[0].translate(_HIDDEN))
     return [
         piece.translate(_SHOWN) if improved else piece
@@ -180,8 +181,9 @@ METHODS: dict[str, Callable[[Traced], list[Traced]]] = {
 
 _IDEOGRAPHIC_STOP = re.compile("。")
 _STOP_OUTSIDE_NUMBERS = re.compile(r"(?<!\d)\.(?!\d)")
+_DIGIT = "[\\d²³¹⁰⁴-⁹₀-₉①-⑨]"
 _AFTER_CLAUSE = re.compile(
-    rf"(?<=[{''.join(sorted(_CLAUSE_MARKS - {'.'}))}])|(?<=\.)(?<!\d\.(?=\d))"
+    rf"(?<=[{''.join(sorted(_CLAUSE_MARKS - {'.'}))}])|(?<=\.)(?<!{_DIGIT}\.(?={_DIGIT}))"
 )
 
 

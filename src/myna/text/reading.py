@@ -24,7 +24,7 @@ from myna.errors import MarkupError, TextError
 from myna.text import cutting, markup
 from myna.text.covering import covering
 from myna.text.frontend import Forced, Frontend, Phones
-from myna.text.notes import ALPHABETS
+from myna.text.notes import ALPHABETS, LONGEST_PAUSE
 from myna.text.segments import Segment, segments
 from myna.text.symbols import MARKS, UNKNOWN, index_of, languages
 from myna.text.traced import Journal, Traced, joined
@@ -96,7 +96,8 @@ def sentences(
 ) -> list[Piece]:
     """The pieces of a text that are read and spoken one at a time.
 
-    A pause that the caller wants, and a change of prosody, end a piece too.
+    A pause that the caller wants, and a change of prosody, end a piece too. Pauses at one place
+    add up to at most the longest one.
 
     Args:
         text: of any length.
@@ -129,16 +130,17 @@ def sentences(
         if pieces:
             silence = 0.0
         elif found and stretch.pause_after:
-            found[-1] = replace(
-                found[-1], pause_after=(found[-1].pause_after or 0.0) + stretch.pause_after
-            )
+            longer = (found[-1].pause_after or 0.0) + stretch.pause_after
+            found[-1] = replace(found[-1], pause_after=min(longer, LONGEST_PAUSE))
         else:
-            silence += stretch.pause_after or 0.0
+            silence = min(silence + (stretch.pause_after or 0.0), LONGEST_PAUSE)
     if not found:
         raise TextError(_nothing_in(text))
     borders = [0, *(piece.text.span()[0] for piece in found[1:]), len(text)]
     placed = [
-        replace(piece, span=span) for piece, span in zip(found, pairwise(borders), strict=True)
+        # What stands for one stretch of the caller's text may be cut; then all its pieces have it.
+        replace(piece, span=(start, max(end, piece.text.span()[1])))
+        for piece, (start, end) in zip(found, pairwise(borders), strict=True)
     ]
     return list(_shared_out(placed, marked.notes))
 
@@ -232,6 +234,7 @@ def direct(
     language: str,
     table: str = "v2",
     improved: bool = False,
+    lexicon: Lexicon | None = None,
     prosody: bool | None = None,
     polyphones: Polyphones | None = None,
 ) -> Phonemes:
@@ -245,7 +248,7 @@ def direct(
         TextError: the table has no such language.
         MissingExtraError: a package of the language is not installed.
     """
-    reader = _Reader(language, table, improved, None, polyphones, (), text, Journal())
+    reader = _Reader(language, table, improved, lexicon, polyphones, (), text, Journal())
     part = reader.part(Segment(language, Traced.of(text, reader.journal)), prosody=prosody)
     return _covered([part], Piece(text=Traced.of(text), source=text, span=(0, len(text))))[0]
 
@@ -295,7 +298,7 @@ def _stretches(marked: markup.Marked) -> Iterator[Piece]:
     for note in marked.notes:
         if isinstance(note, markup.Pause):
             at = bisect_left(starts, note.at)
-            pauses[at] = pauses.get(at, 0.0) + note.seconds
+            pauses[at] = min(pauses.get(at, 0.0) + note.seconds, LONGEST_PAUSE)
         elif isinstance(note, markup.Prosody):
             opened[bisect_left(starts, note.span[0])].append(note)
             closed[bisect_left(starts, note.span[1])].append(note)
@@ -327,9 +330,10 @@ def _shared_out(pieces: Sequence[Piece], notes: Sequence[markup.Note]) -> Iterat
     around: list[Any] = []
     beside = next((piece.text for piece in pieces if _has_letters(piece.text.text)), None)
     for piece in pieces:
-        while left and left[0].span[0] < piece.span[1]:
+        start, end = piece.text.span()  # of its own characters: an alias shares one place
+        while left and left[0].span[0] < end:
             around.append(left.popleft())
-        around = [note for note in around if note.span[1] > piece.span[0]]
+        around = [note for note in around if note.span[1] > start]
         yield replace(piece, notes=tuple(around), beside=beside)
         if _has_letters(piece.text.text):
             beside = piece.text
@@ -359,8 +363,11 @@ class _Reader:
         line = text.sub(_SPACES, " ")
         parts = self._parts(line)
         if sum(len(part.symbols) for part in parts) < _FEWEST_PHONES:
-            self.journal.clear()
-            parts = self._parts("." + line)
+            if self.improved:
+                parts = _after_a_point(parts)
+            else:  # where the point becomes part of a number, it did for the published voices
+                self.journal.clear()
+                parts = self._parts("." + line)
         silent = all(_SILENT.issuperset(part.symbols) for part in parts)
         return Sentence(
             source=words,
@@ -386,7 +393,7 @@ class _Reader:
         if language not in languages(self.table):
             raise TextError(
                 f"Models with the symbols {self.table} do not speak the language {language!r} of "
-                f"{_shown(text.text)}; they speak {', '.join(languages(self.table))}."
+                f"{_shown(_written(text))}; they speak {', '.join(languages(self.table))}."
             )
         source = _written(text)
         pause = None
@@ -423,7 +430,19 @@ class _Reader:
         spoken = [note for note in self.notes if isinstance(note, markup.Language)]
         read = [note for note in self.notes if isinstance(note, markup.Reading)]
         settled: list[Segment] = []
-        for note, stretch in _by_note(text, spoken):
+        waiting = text[:0]
+        stretches = list(_by_note(text, spoken))
+        for i, (note, stretch) in enumerate(stretches):
+            stretch = joined([waiting, stretch])
+            waiting = text[:0]
+            if re.search(r"\w", stretch.text) is None and len(stretches) > 1:
+                # Marks between stretches the caller gave languages go with one of them.
+                if settled:
+                    settled[-1] = Segment(settled[-1].language, joined([settled[-1].text, stretch]))
+                    continue
+                if i + 1 < len(stretches):
+                    waiting = stretch
+                    continue
             mode = self.mode if note is None else note.language
             for segment in self._by_language(stretch, mode):
                 for reading, words in _by_note(segment.text, read):
@@ -437,8 +456,9 @@ class _Reader:
         return settled
 
     def _by_language(self, text: Traced, mode: str) -> list[Segment]:
-        if self.improved and self.beside is not None and not _has_letters(text.text):
-            found = _last(segments(joined([self.beside, text]), mode, improved=True), len(text))
+        bare = text.strip()  # spaces at the ends are lost
+        if self.improved and self.beside is not None and bare and not _has_letters(bare.text):
+            found = _last(segments(joined([self.beside, bare]), mode, improved=True), len(bare))
         else:
             found = segments(text, mode, improved=self.improved)
         if "yue" in languages(self.table) or "yue" in mode:
@@ -476,12 +496,15 @@ class _Reader:
             ]
         if not readings:
             return frontend.normalise(text, improved=self.improved), []
+        if language == "en":
+            readings = [_with_possessive(reading, text) for reading in readings]
         done: list[Traced] = []
         forced: list[Forced] = []
         length = 0
         for reading, stretch in _by_note(text, readings):
             if reading is None:
-                done.append(frontend.normalise(stretch, improved=self.improved))
+                words = frontend.normalise(stretch, improved=self.improved)
+                done.append(_spaced(words, stretch) if language == "en" else words)
             else:
                 done.append(self._forced(reading, stretch, language, forced, length))
             length += len(done[-1])
@@ -511,6 +534,10 @@ class _Reader:
                     f"{_shown(reading.notation)} has {len(phones)} syllables for "
                     f"{len(text)} characters; each needs one.",
                 )
+        if language == "en" and _POSSESSIVE.search(text.text):
+            from myna.text.en.lookup import with_s
+
+            phones = [with_s([phone for word in phones for phone in word])]
         self.journal.note("reading", text.span(), text.text, reading.notation)
         forced.append(Forced(start, start + len(text), phones))
         return text
@@ -546,6 +573,26 @@ def _written(text: Traced) -> str:
 
 
 _SPACES = re.compile(" {2,}")
+_POSSESSIVE = re.compile("['’]s$")
+
+
+def _with_possessive(reading: markup.Reading, text: Traced) -> markup.Reading:
+    """With the `'s` that follows it in English, which sounds by what is before it."""
+    at = bisect_left(text.starts, reading.span[1])
+    if re.match("['’]s(?![A-Za-z])", text.text[at : at + 3]):
+        return replace(reading, span=(reading.span[0], text.ends[at + 1]))
+    return reading
+
+
+def _spaced(words: Traced, written: Traced) -> Traced:
+    """Normalised words, apart from what is beside them if they were written so."""
+    if written.text[:1] == " " and words.text[:1] not in ("", " "):
+        words = " " + words
+    if written.text[-1:] == " " and words.text[-1:] not in ("", " "):
+        words = words + " "
+    return words
+
+
 _COUNTING = ("zh", "yue")
 """Languages with phones for each character."""
 
@@ -570,6 +617,23 @@ def _by_note(text: Traced, notes: Sequence[_Note]) -> Iterator[tuple[_Note | Non
         if i == len(text) or owners[i] is not owners[start]:
             yield owners[start], text[start:i]
             start = i
+
+
+def _after_a_point(parts: list[Phonemes]) -> list[Phonemes]:
+    """With a full stop in front, which is no part of a number that comes first."""
+    if not parts:
+        return parts
+    first, *rest = parts
+    counts = first.phones_per_char
+    place = first.spans[0][0] if first.spans else 0
+    pointed = replace(
+        first,
+        symbols=(".", *first.symbols),
+        text=f".{first.text}",
+        phones_per_char=None if counts is None else (1, *counts),
+        spans=((place, place), *first.spans),
+    )
+    return [pointed, *rest]
 
 
 def _merged(unread: Iterable[Unread], source: str) -> tuple[Unread, ...]:
@@ -604,4 +668,4 @@ def _nothing_in(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    return ascii(text if len(text) <= 40 else f"{text[:40]}...")
+    return repr(text if len(text) <= 40 else f"{text[:40]}...")

@@ -211,11 +211,51 @@ class TestMarkup:
         (piece,) = sentences("A [cat|K UW1 T] sat.", language="en", syntax="inline")
         assert "K UW1 T" in " ".join(read(piece, language="en", lexicon=words).symbols)
 
+    def test_a_possessive_sounds_by_the_reading_before_it(self) -> None:
+        words = lexicon("en\tmyna\tM AY1 N AH0\n")
+        for improved in (False, True):
+            sentence = read("The Myna’s song.", language="en", lexicon=words, improved=improved)
+            assert "M AY1 N AH0 Z S AO1 NG" in " ".join(sentence.symbols)
+
+    def test_a_number_between_languages_keeps_to_its_sentence(self) -> None:
+        text = "[en]I have[/en] 5 [en]apples[/en]. 我有两个。"
+        first, _ = sentences(text, syntax="inline", improved=True)
+        (part,) = read(first, improved=True).parts
+        assert (part.language, part.text) == ("en", "I have five apples.")
+
+    def test_marks_between_languages_are_no_language(self) -> None:
+        (piece,) = sentences("“[en]chat[/en]”，[en]cat[/en]。", syntax="inline")
+        assert [part.language for part in read(piece).parts] == ["en"]
+
+    def test_an_alias_may_be_cut(self) -> None:
+        text = (
+            '<speak>We saw <lang xml:lang="en"><sub alias="A tree. A bird.">X</sub></lang></speak>'
+        )
+        for improved in (False, True):
+            for piece in sentences(text, syntax="ssml", language="zh", improved=improved):
+                sentence = read(piece, language="zh", improved=improved)
+                assert {part.language for part in sentence.parts} == {"en"}
+                assert all(end <= sentence.span[1] for _, end in sentence.spans)
+
+    def test_pauses_at_one_place_have_an_end(self) -> None:
+        (piece,) = sentences("[pause 10s]" * 50 + "Hello there.", language="en", syntax="inline")
+        assert piece.pause_before == 10.0
+
     def test_many_notes_take_no_time(self) -> None:
         text = "[rate 0.9]word here[/rate] and [read|R EH1 D] on. " * 1000
         pieces = sentences(text, language="en", syntax="inline")
         assert len(pieces) == 2000
         assert max(len(piece.notes) for piece in pieces) <= 2
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "first"),
+    [("5", "en", ". F"), ("3天", "zh", ". s"), ("8点", "zh", ". b"), ("5蚊", "yue", ". Yng")],
+)
+def test_a_point_in_front_is_no_part_of_a_number(text: str, language: str, first: str) -> None:
+    pytest.importorskip("jieba")
+    pytest.importorskip("ToJyutping")
+    assert " ".join(read(text, language=language, improved=True).symbols).startswith(first)
 
 
 def test_bare_numbers_go_with_what_is_beside_them() -> None:

@@ -95,7 +95,8 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         "--language",
         "--lang",
         default=language,
-        help=f"{', '.join(MODES)} (default: {language})",
+        help=f"{', '.join(MODES)}; all_ gives it the numbers too, see docs/text.md "
+        f"(default: {language})",
     )
     group.add_argument(
         "--cut",
@@ -107,7 +108,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--reading",
         choices=_READINGS,
-        help="as a native reads, or as the published voices were trained (default: the voice's "
+        help="as the published voices were trained, or as a native reads (default: the voice's "
         "own; compatible for the published ones)",
     )
     group.add_argument(
@@ -128,7 +129,8 @@ def add_lexicon(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> Non
         action="append",
         default=[],
         metavar="FILE",
-        help="readings of words, see docs/markup.md; of several, the last one goes first",
+        help="readings of words, see docs/markup.md; may be given again, then what a later file "
+        "says of a word counts",
     )
     group.add_argument(
         "--polyphones",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from myna.text import Lexicon, Polyphones
 
 _LONGEST_ROW = 1 << 20
-"""Characters in one row of `--jsonl`."""
+"""Characters in the text of one row of `--jsonl`."""
+_LONGEST_LINE = 4 * _LONGEST_ROW
+"""Bytes in one row."""
 
 
 def add_to(
@@ -41,7 +43,8 @@ def add_to(
         "--jsonl",
         action="store_true",
         help="read rows {id, text, lang, version} from the standard input and answer each with "
-        "{id, norm_text, phones, ids, word2ph, segments}, or with an error; see docs/text.md",
+        "{id, norm_text, phones, ids, word2ph, segments}, or with an error; see docs/text.md. Of "
+        "the other options only --lexicon and --polyphones hold for rows",
     )
     add_reading(parser)
     parser.add_argument(
@@ -154,39 +157,62 @@ def _answer_rows(lexicon: str, polyphones: Polyphones | None) -> int:
         try:
             row = _row(line, number)
             answer["id"] = row.get("id")
-            answer |= _answer(row, words, polyphones)
+            answer |= _answer(row, number, words, polyphones)
         except MynaError as error:
             answer["error"] = str(error)
-        print(json.dumps(answer, ensure_ascii=False), flush=True)
+        print(_encoded(answer), flush=True)
     return 0
 
 
-def _lines() -> Iterable[bytes]:
+def _encoded(answer: dict[str, Any]) -> str:
+    """As JSON, with escapes where what is written to cannot hold the characters themselves."""
+    line = json.dumps(answer, ensure_ascii=False)
+    try:
+        line.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(answer)
+    return line
+
+
+def _lines() -> Iterator[bytes]:
+    """Of each line so much that it can be told to be too long."""
     if sys.stdin is None:
         raise UsageError("the standard input is closed; give --jsonl its rows there.")
-    return iter(lambda: sys.stdin.buffer.readline(_LONGEST_ROW * 4), b"")
+    while line := sys.stdin.buffer.readline(_LONGEST_LINE + 1):
+        rest = line
+        while rest and not rest.endswith(b"\n"):
+            rest = sys.stdin.buffer.readline(_LONGEST_LINE)
+        yield line
 
 
 def _row(line: bytes, number: int) -> dict[str, Any]:
+    if len(line) > _LONGEST_LINE:
+        raise TextError(f"Row {number} is longer than {_LONGEST_LINE} bytes.")
     try:
-        row = json.loads(line.decode("utf-8-sig"))
+        row = json.loads(line.decode("utf-8-sig"), parse_constant=_refused)
     except (ValueError, RecursionError) as error:
         raise TextError(f"Row {number} is not JSON in UTF-8 ({error}).") from error
-    if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-        raise TextError(f"Row {number} has no text: a row is an object with a string 'text'.")
-    if len(row["text"]) > _LONGEST_ROW:
-        raise TextError(f"The text of row {number} is longer than {_LONGEST_ROW} characters.")
+    if not isinstance(row, dict):
+        raise TextError(f"Row {number} is no JSON object.")
     return row
 
 
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
 def _answer(
-    row: dict[str, Any], lexicon: Lexicon | None, polyphones: Polyphones | None
+    row: dict[str, Any], number: int, lexicon: Lexicon | None, polyphones: Polyphones | None
 ) -> dict[str, Any]:
     """A bare language reads the whole text in it, as transcripts are read; a mode cuts it first."""
     from myna.text import LANGUAGES, chunks, direct, ids, read
     from myna.text.segments import MODES
 
-    text = row["text"]
+    text = row.get("text")
+    if not isinstance(text, str):
+        raise TextError(f"Row {number} has no text: a row is an object with a string 'text'.")
+    if len(text) > _LONGEST_ROW:
+        raise TextError(f"The text of row {number} is longer than {_LONGEST_ROW} characters.")
     mode = _string(row, "mode", "compatible")
     language = _string(row, "lang", default(Utterance, "language"))
     if mode in MODES:  # as the recordings of the published reader have it
@@ -209,7 +235,9 @@ def _answer(
                 language=language,
                 table=table,
                 improved=improved,
+                lexicon=lexicon,
                 prosody=prosody if isinstance(prosody, bool) else None,
+                polyphones=polyphones,
             ),
         )
     else:

@@ -45,6 +45,7 @@ _SAME = {
     "þ": "th",
     "Þ": "Th",
     **dict(zip("™®©", ["", "", ""], strict=True)),
+    **dict(zip("ſKİ", "sKI", strict=True)),  # rules that ignore case take them for these
 }
 _TABLE = {ord(char): plain for char, plain in _SAME.items()}
 _FRACTIONS = re.compile("([0-9]?) ?([¼½¾⅐-⅞])")

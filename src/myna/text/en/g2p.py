@@ -74,18 +74,21 @@ def _as_published(
 def _improved(words: Sequence[Token], text: Traced) -> list[Sequence[str]]:
     written = [word.text for word in words]
     lower = [word.lower() for word in written]
-    return [_as_native(word, written, lower, i, text) for i, word in enumerate(words)]
+    return [_as_native(words, written, lower, i, text) for i in range(len(words))]
 
 
 def _as_native(
-    word: Token, written: list[str], lower: list[str], i: int, text: Traced
+    words: Sequence[Token], written: list[str], lower: list[str], i: int, text: Traced
 ) -> Sequence[str]:
+    word = words[i]
     if word.phones is not None:
         return word.phones
     if not _LETTER.search(word.text):
         return () if word.text == "'" else (word.text,)
     if len(word.text) == 1:
-        is_letter = lower[i] != "a" or _is_letter_a(written, i)
+        after = words[i + 1].span[0] if i + 1 < len(words) else -1
+        touching = word.span[0] < word.span[1] == after  # A4
+        is_letter = lower[i] != "a" or touching or _is_letter_a(written, i)
         return lookup.letters(lower[i]) if is_letter else ("AH0",)
     if lower[i] in _LETTERS_S:
         return lookup.with_s(lookup.letters(lower[i][0]))

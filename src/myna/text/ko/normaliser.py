@@ -25,13 +25,15 @@ def normalise(text: Traced, *, improved: bool = False) -> Traced:
     """
     if not improved:
         return text
+    goes_on = text.text.rstrip()[-1:] in (",", "，", "、")
     text = letters.known_words(text.sub(_OTHER_FORMS, _plain))
     for written, words, rule in rules():
         text = text.sub(written, words, rule)
     text = letters.spelled_out(text, improved=True).sub(_HANJA, _hanja, "ko.hanja")
     for sign, spoken, rule in _SIGNS:
         text = text.sub(sign, spoken, rule)
-    return text.kept(_is_read)
+    text = text.kept(_is_read)
+    return text + "," if goes_on and text.text.rstrip()[-1:] not in (*"!?…,.", "") else text
 
 
 def _is_read(char: str) -> bool:

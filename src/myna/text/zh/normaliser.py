@@ -219,7 +219,7 @@ _RANGE = re.compile(
 )
 _NEGATIVE = re.compile(r"-([0-9]+)")
 _VERSION = re.compile(rf"{_WHOLE}(?:\.[0-9]+){{2,}}")
-_DECIMAL = re.compile(rf"(-?)({_WHOLE}\.[0-9]+|\.[0-9]+)")
+_DECIMAL = re.compile(rf"(-?)({_WHOLE}\.[0-9]+)|(\.[0-9]+)")
 _LONG_NUMBER = re.compile(r"[0-9]{3,}")
 _NUMBER = re.compile(r"(-?)([0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
 
@@ -283,7 +283,8 @@ def _counted(clause: Traced) -> Traced:
 def _counted_words(match: Match) -> str:
     number, vague = match.groups(default="")
     vague = "多" if vague == "+" else vague
-    return ("两" if number == "2" else cardinal(number)) + vague
+    words = cardinal(number)
+    return ("两" if words == "二" else words) + vague
 
 
 @cache
@@ -372,7 +373,7 @@ _RULES: tuple[Callable[[Traced], Traced], ...] = (
     Rule("zh.range", _RANGE, _range),
     Rule("zh.negative", _NEGATIVE, lambda match: f"负{cardinal(match[1])}"),
     Rule("zh.version", _VERSION, _version),
-    Rule("zh.decimal", _DECIMAL, _number),
+    Rule("zh.decimal", _DECIMAL, lambda match: f"{_sign(match)}{decimal(match[2] or match[3])}"),
     _counted,
     Rule("zh.long_number", _LONG_NUMBER, lambda match: digits(match[0], one="幺")),
     Rule("zh.number", _NUMBER, _number),

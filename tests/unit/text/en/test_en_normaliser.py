@@ -81,3 +81,9 @@ def test_the_journal_has_rules_and_what_is_not_read() -> None:
         ("en.number", "5", "five"),
     ]
     assert [unread.text for unread in journal.unread] == ["你好", "🍕"]
+
+
+@pytest.mark.parametrize("text", ["ſr", "vſ", "ſt. John", "the İnc.", "5 Kg"])
+def test_letters_that_only_look_alike_when_case_is_ignored(text: str) -> None:
+    for improved in (False, True):
+        en.normalise(Traced.of(text), improved=improved)

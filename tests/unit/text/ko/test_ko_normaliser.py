@@ -138,3 +138,8 @@ def test_rules_are_named() -> None:
         ("ko.currency", "오달러"),
         ("ko.counter", "세 대"),
     ]
+
+
+def test_a_comma_at_the_end_stays() -> None:
+    assert str(ko.normalise(Traced.of("알겠습니다, "), improved=True)).rstrip() == "알겠습니다,"
+    assert str(ko.normalise(Traced.of("사과(빨강)"), improved=True)) == "사과, 빨강"

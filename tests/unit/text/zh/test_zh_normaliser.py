@@ -173,3 +173,7 @@ def test_time_grows_with_the_text(unit: str) -> None:
         return time.perf_counter() - start
 
     assert seconds(8000) < 30 * max(seconds(1000), 1e-3)
+
+
+def test_a_leading_zero_counts_for_nothing_before_a_quantifier() -> None:
+    assert str(normalise(Traced.of("02个"))) == "两个"
