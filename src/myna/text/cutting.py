@@ -34,9 +34,11 @@ _INSIDE_WORDS = re.compile(
     r"|(?:https?://|www\.)[!-~]+(?=[!-~])"
     r"|\b(?:Mrs?|Ms|Dr|Prof|St|Mt|vs|No|Gen|Lt|Sgt|Capt|Rev|Sen|Rep|Gov|Fig)\.(?= )"
     r"|\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|pp?|vol|approx|est|ca)\.(?= [0-9])"
-    r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jr|Sr|Ave|Blvd|Rd|lbs?|oz|ft|approx|dept|esp|incl)\."
+    r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jr|Sr|Ave|Blvd|Rd|lbs?|oz|ft|approx|dept|esp|incl|Inc|Ltd|Co|Corp|etc|cm|mi)\."
     r"(?= [a-z(])"
     r"|\b(?:[A-Za-z]\.)+(?= [a-z])"
+    r"|\b[A-Z]\.(?= [A-Z]\.)|(?<=\b[A-Z]\. )[A-Z]\.(?= [A-Z][a-z])|\b[ap]\.m\.(?= [A-Z]{2,4}\b)"
+    r"|\bU\.(?:S|K|N)\.(?= (?!The|He|She|It|They|We|You|In|On|At|But|And|So|This|That)[A-Z][a-z])"
 )
 
 _CLAUSE_MARKS = frozenset(",.;?!、，。？！：…")

@@ -537,7 +537,7 @@ class _Reader:
         if language == "en" and _POSSESSIVE.search(text.text):
             from myna.text.en.lookup import with_s
 
-            phones = [with_s([phone for word in phones for phone in word])]
+            phones = [list(with_s(tuple(phone for word in phones for phone in word)))]
         self.journal.note("reading", text.span(), text.text, reading.notation)
         forced.append(Forced(start, start + len(text), phones))
         return text

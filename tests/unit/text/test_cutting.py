@@ -80,6 +80,11 @@ def test_cutting_loses_no_letter(text: str) -> None:
             "On Jan. 6th we met at approx. 2 p.m. today.",
             ["On Jan. 6th we met at approx. 2 p.m. today."],
         ),
+        (
+            "J. K. Rowling met the U.S. Senate at 5 p.m. EST.",
+            ["J. K. Rowling met the U.S. Senate at 5 p.m. EST."],
+        ),
+        ("He lives in the U.S. They left.", ["He lives in the U.S.", " They left."]),
         ("The U.S. army left. Nobody came.", ["The U.S. army left.", " Nobody came."]),
     ],
 )

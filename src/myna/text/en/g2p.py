@@ -86,8 +86,8 @@ def _as_native(
     if not _LETTER.search(word.text):
         return () if word.text == "'" else (word.text,)
     if len(word.text) == 1:
-        after = words[i + 1].span[0] if i + 1 < len(words) else -1
-        touching = word.span[0] < word.span[1] == after  # A4
+        next_start = words[i + 1].span[0] if i + 1 < len(words) else -1
+        touching = word.span[0] < word.span[1] == next_start  # A4
         is_letter = lower[i] != "a" or touching or _is_letter_a(written, i)
         return lookup.letters(lower[i]) if is_letter else ("AH0",)
     if lower[i] in _LETTERS_S:

@@ -39,7 +39,8 @@ _MOBILE = re.compile(
     rf"(?![0-9.]|{_COUNTERS})"
 )
 _LANDLINE = re.compile(
-    r"(?<![-0-9.])(?:[+]?86[- ]?)?[(（]?(?P<area>0[0-9]{2,3})[)）]?[- ]?(?P<number>[1-9][0-9]{6,7})"
+    r"(?<![-0-9.])(?:[+]?86[- ]?)?[(（]?(?P<area>0[0-9]{2,3})[)）]?[- ]?"
+    r"(?P<number>[1-9][0-9]{2,3}[- ]?[0-9]{4})"
     r"(?:(?:-|转)(?P<extension>[0-9]{1,5}))?(?![-0-9])"
 )
 _FROM_ABROAD = re.compile(
@@ -75,7 +76,7 @@ _HOTLINE_BEFORE = re.compile(
 def _landline(match: Match) -> str:
     area, number, extension = match["area"], match["number"], match["extension"]
     before = match[0][: match.start("area") - match.start()]
-    words = telephone(f"{before} {area} {number}")
+    words = telephone(f"{before} {area} {re.sub('[- ]', '', number)}")
     return words + (f"，转{digits(extension, one='幺')}" if extension else "")
 
 
