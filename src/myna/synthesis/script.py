@@ -153,11 +153,12 @@ def prepare(engine: Engine, sentence: Sentence) -> Line:
             )
     phones = text.ids(sentence.symbols, engine.spec.symbols)
     spoken = engine.spec.text_encoder_languages if engine.spec.text_encoder else ()
-    if not any(part.language in spoken for part in sentence.parts):
+    parts = [part for part in sentence.parts if part.symbols]
+    if not any(part.language in spoken for part in parts):
         return Line(sentence, phones, None)
     width = engine.spec.token_model.text_features
     features = []
-    for part in sentence.parts:
+    for part in parts:
         if part.language in spoken:
             assert part.phones_per_char is not None, "only languages that count have text features"
             per_char = engine.text_features(part.text)

@@ -421,9 +421,8 @@ class _Reader:
         )
 
     def _parts(self, text: Traced) -> list[Phonemes]:
-        """One for each stretch of one language that has something to speak."""
-        parts = (self.part(segment) for segment in self._segments(text))
-        return [part for part in parts if part.symbols]
+        """One for each stretch of one language; it may have no phones."""
+        return [self.part(segment) for segment in self._segments(text)]
 
     def _segments(self, text: Traced) -> list[Segment]:
         """Stretches of one language; what the caller says of languages goes first."""
