@@ -24,7 +24,7 @@ from myna.errors import MarkupError, TextError
 from myna.text import cutting, markup
 from myna.text.covering import covering
 from myna.text.frontend import Forced, Frontend, Phones
-from myna.text.notes import ALPHABETS, LONGEST_PAUSE
+from myna.text.notes import ALPHABETS, LONGEST_PAUSE, shown
 from myna.text.segments import Segment, segments
 from myna.text.symbols import MARKS, UNKNOWN, index_of, languages
 from myna.text.traced import Journal, Traced, joined
@@ -78,6 +78,7 @@ class Piece:
     """Its part of the caller's text; those of all pieces together are the whole text."""
     notes: tuple[markup.Note, ...] = ()
     pause_before: float = 0.0
+    """Seconds; this and the next three as in `Sentence`."""
     pause_after: float | None = None
     rate: float = 1.0
     pitch: float = 0.0
@@ -222,7 +223,7 @@ def prompt(
     )
     if sentence.silent:
         raise TextError(
-            f"Nothing in {_shown(text)} can be read with language={language!r}. "
+            f"Nothing in {shown(text)} can be read with language={language!r}. "
             f"Write it in words of that language, or choose another."
         )
     return sentence
@@ -241,8 +242,14 @@ def direct(
     """A whole text as one language, which is how transcripts of training data are read.
 
     Letters of other languages are lost, and a short text gets no point in front; a text without
-    words may have no phones. `prosody` says
-    whether Japanese has marks of its accent; None leaves that to the table.
+    words may have no phones.
+
+    Args:
+        text: the transcript, without markup.
+        language: zh, en, ja, ko or yue.
+        table: the symbol table of the model, `v1` or `v2`.
+        improved, lexicon, polyphones: as for `read`.
+        prosody: whether Japanese has marks of its accent; None leaves that to the table.
 
     Raises:
         TextError: the table has no such language.
@@ -393,7 +400,7 @@ class _Reader:
         if language not in languages(self.table):
             raise TextError(
                 f"Models with the symbols {self.table} do not speak the language {language!r} of "
-                f"{_shown(_written(text))}; they speak {', '.join(languages(self.table))}."
+                f"{shown(_written(text))}; they speak {', '.join(languages(self.table))}."
             )
         source = _written(text)
         pause = None
@@ -530,7 +537,7 @@ class _Reader:
                 raise markup.fault(
                     self.source,
                     reading.at,
-                    f"{_shown(reading.notation)} has {len(phones)} syllables for "
+                    f"{shown(reading.notation)} has {len(phones)} syllables for "
                     f"{len(text)} characters; each needs one.",
                 )
         if language == "en" and _POSSESSIVE.search(text.text):
@@ -653,18 +660,10 @@ def _covered(parts: Sequence[Phonemes], piece: Piece) -> tuple[Phonemes, ...]:
     return tuple(replace(part, spans=tuple(islice(left, len(part.symbols)))) for part in parts)
 
 
-def _inside(span: Span, other: Span) -> bool:
-    return other[0] <= span[0] and span[1] <= other[1]
-
-
 def _overlap(span: Span, other: Span) -> bool:
     return span[0] < other[1] and other[0] < span[1]
 
 
 def _nothing_in(text: str) -> str:
-    what = f"{_shown(text)} has no words" if text.strip() else "The text is empty"
+    what = f"{shown(text)} has no words" if text.strip() else "The text is empty"
     return f"{what}: there is nothing to read aloud. Write at least one word."
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 40 else f"{text[:40]}...")
