@@ -85,10 +85,6 @@ def more_simplified() -> dict[int, str]:
     return {ord(pair[0]): pair[1] for pair in pairs}
 
 
-BY_WORD = {0x4E7E: "干", 0x8457: "着", 0x77AD: "了"}
-"""乾, 著 and 瞭 as they are in most words, but not in all."""
-
-
 def simplified(text: Traced, *, traditional: bool) -> Traced:
     """Simplify what the compatible table leaves as it is or takes for another character.
 

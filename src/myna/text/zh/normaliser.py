@@ -38,9 +38,7 @@ def normalise(text: Traced, *, improved: bool = False) -> Traced:
     return marked.kept(_is_read).sub(_RUN_OF_MARKS, _first)
 
 
-def clauses_normalised(
-    text: Traced, *, improved: bool = False, simplified: bool = True
-) -> list[Traced]:
+def clauses_normalised(text: Traced, *, improved: bool = False) -> list[Traced]:
     """The clauses of a text with numbers, units, dates and signs written out; each keeps its mark.
 
     That is all of `normalise` but its last step, in which every other sign becomes one of the six
@@ -49,37 +47,15 @@ def clauses_normalised(
     Args:
         text: as the caller wrote it.
         improved: as for `normalise`.
-        simplified: write all of it in simplified characters. If False, characters that no rule
-            touched stay as the caller wrote them; what the rules put in is simplified always.
     """
-    table = _simplified()
-    plain = text.translate(table)
+    plain = text.translate(_simplified())
     if improved:  # imported here because its many patterns take time
         from myna.text.zh import characters
         from myna.text.zh.improved import written_out
 
         plain = written_out(characters.simplified(plain, traditional=plain is not text))
     clauses = _clauses(plain.kept(_is_in_clauses).translate(_HALF_WIDTH))
-    done = [applied(_RULES, clause) for clause in clauses]
-    if simplified:
-        return done
-    if improved:
-        table = table | characters.more_simplified() | characters.BY_WORD
-    written: dict[int, str] = {}
-    for char, start in zip(text.text, text.starts, strict=True):
-        written[start] = written.get(start, "") + char
-    return [_as_written(clause, written, table) for clause in done]
-
-
-def _as_written(clause: Traced, written: dict[int, str], table: dict[int, str]) -> Traced:
-    """Undo the simplification of characters that stand where they were."""
-    chars = [
-        next((old for old in written.get(start, "") if table.get(ord(old)) == char), char)
-        if end - start == 1
-        else char
-        for char, start, end in zip(clause.text, clause.starts, clause.ends, strict=True)
-    ]
-    return Traced("".join(chars), clause.starts, clause.ends, clause.journal)
+    return [applied(_RULES, clause) for clause in clauses]
 
 
 def _is_read(char: str) -> bool:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from myna.text.traced import Journal, Traced
-from myna.text.zh.normaliser import clauses_normalised, normalise
+from myna.text.zh.normaliser import normalise
 
 
 def compatible(text: str) -> str:
@@ -147,11 +147,6 @@ def test_every_character_knows_its_place() -> None:
     assert places["三"] == (8, 9)
     assert places["到"] == (9, 10)
     assert places["天"] == (11, 12)
-
-
-def test_traditional_characters_may_stay() -> None:
-    clauses = clauses_normalised(Traced.of("這裡有3個，乾淨嗎"), improved=True, simplified=False)
-    assert "".join(clause.text for clause in clauses) == "這裡有三個，乾淨嗎"
 
 
 SIGNS = "0123456789.,:;-~/%¥$€+=×÷<>()（） ，。：年月日号点度元第万kgmA℃①½²一二两个#@^_"
