@@ -8,6 +8,8 @@ MynaError
 ├── AudioError               a recording cannot be read or used
 │   └── UnusableReferenceError   ... as the reference of a voice
 ├── VoiceError               a voice file is damaged, or belongs to another model
+├── DatasetError             a list, a manifest or a prepared set is damaged or cannot be used
+├── TrainingError            training cannot start, or cannot go on
 ├── CheckpointError          a weights file is not what it should be
 │   ├── UnsafeCheckpointError    ... it asks for code to be run
 │   └── UnknownCheckpointError   ... it is sound, but no model of ours
@@ -55,6 +57,14 @@ class UnusableReferenceError(AudioError):
 
 class VoiceError(MynaError):
     """A voice file is damaged, or was made by another model."""
+
+
+class DatasetError(MynaError):
+    """A list, a manifest or a prepared set is damaged, or cannot be used as asked."""
+
+
+class TrainingError(MynaError):
+    """Training cannot start, or cannot go on; what was reached is kept on disk."""
 
 
 class CheckpointError(MynaError):
