@@ -21,7 +21,7 @@ import numpy as np
 
 from measure import prepare, run_alone, save
 from myna.checkpoints import shapes, store
-from myna.specs import ENCODERS, FAMILIES
+from myna.specs import ENCODERS, FAMILIES, ContentEncoderSpec
 
 TEXT = (
     "The quick brown fox jumps over the lazy dog. Nice to meet you, my old friend. "
@@ -51,7 +51,9 @@ def draw(home: Path, family: str) -> None:
     store.write(models / family, kind=store.VOICE_MODEL, spec=family, parts=parts, provenance={})
     for name in (spec.content_encoder, spec.speaker_encoder):
         if name is not None:
-            weights = tensors(shapes.encoder(ENCODERS[name]))
+            encoder = ENCODERS[name]
+            assert not isinstance(encoder, ContentEncoderSpec), "published families have theirs"
+            weights = tensors(shapes.encoder(encoder))
             store.write(
                 models / name,
                 kind=store.ENCODER,

@@ -17,6 +17,7 @@ from myna.specs import (
     ENCODERS,
     FAMILIES,
     DecoderSpec,
+    DiscriminatorSpec,
     ERes2NetSpec,
     FamilySpec,
     GeneratorSpec,
@@ -65,6 +66,9 @@ _SIZES: dict[str, Any] = {
     "flow_layers": 2,
     "flows": 2,
     "generator": GeneratorSpec(channels=32, resblock_kernels=(3,), resblock_dilations=(1,)),
+    "discriminator": DiscriminatorSpec(
+        periods=(2, 3), channels=(4, 8, 8), all_channels=(4, 8, 8, 8)
+    ),
 }
 _ENCODERS: dict[str, Any] = {
     "symbols": "v2",

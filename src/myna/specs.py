@@ -81,6 +81,18 @@ class GeneratorSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiscriminatorSpec:
+    """Judges that tell made from recorded waveforms while the decoder trains (arXiv:2010.05646)."""
+
+    periods: tuple[int, ...] = (2, 3, 5, 7, 11)
+    """In samples; a judge for each looks at every so many-th sample, and one looks at all."""
+    channels: tuple[int, ...] = (32, 128, 512, 1024, 1024)
+    """After each convolution of a judge with a period."""
+    all_channels: tuple[int, ...] = (16, 64, 256, 1024, 1024, 1024)
+    """After each convolution of the judge of all samples."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderSpec:
     """The VITS-type decoder from semantic tokens to a waveform (S2)."""
 
@@ -108,6 +120,8 @@ class DecoderSpec:
     kernel: int = 5
     frames_per_token: int = 2
     generator: GeneratorSpec = field(default_factory=GeneratorSpec)
+    discriminator: DiscriminatorSpec = field(default_factory=DiscriminatorSpec)
+    """For training only."""
     spectrogram: SpectrogramSpec = SpectrogramSpec(rate=32_000, window=2048, hop=640)
 
     @property
@@ -158,7 +172,12 @@ _V2 = FamilySpec(
 _V2_PRO = replace(
     _V2,
     name="v2Pro",
-    decoder=replace(_V2.decoder, timbre=1024, speaker_vector=20_480),
+    decoder=replace(
+        _V2.decoder,
+        timbre=1024,
+        speaker_vector=20_480,
+        discriminator=DiscriminatorSpec(periods=(2, 3, 5, 7, 11, 17, 23)),
+    ),
     speaker_encoder="eres2netv2",
 )
 _V2_PRO_PLUS = replace(
@@ -246,14 +265,61 @@ class ERes2NetSpec:
         return self.channels * 8 * self.expansion * (self.bands // 8)
 
 
-ENCODERS: dict[str, HubertSpec | RobertaSpec | ERes2NetSpec] = {
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentEncoderSpec:
+    """Our own content encoder: a filter bank to semantic tokens, and to the sounds they stand for.
+
+    A conformer (arXiv:2005.08100) at the rate of semantic tokens, which gives two frames of sounds
+    for each: 40 ms are too coarse for the shortest phones of fast speech.
+    """
+
+    bands: int = 80
+    channels: int = 32
+    """Of the convolutions that bring 100 frames per second down to 25."""
+    width: int = 192
+    heads: int = 4
+    layers: int = 5
+    feedforward: int = 576
+    kernel: int = 15
+    """Of the convolution in each block, in tokens."""
+    levels: tuple[int, ...] = ()
+    """Of each number of the quantiser; their product is the count of codes. None: not quantised."""
+    quantised_after: int = 3
+    """Blocks in front of the quantiser."""
+    plain: int = 62
+    """Sounds without a tone."""
+    toned: int = 39
+    """Sounds that come in each of `tones` tones."""
+    tones: int = 5
+
+    @property
+    def sounds(self) -> int:
+        """All sounds, the pause, which is number 0, and each tone counted."""
+        return 1 + self.plain + self.toned * self.tones
+
+    @property
+    def codes(self) -> int:
+        """Semantic tokens are 0 to codes - 1; 0 if nothing is quantised."""
+        return prod(self.levels) if self.levels else 0
+
+    def tokens(self, frames: int) -> int:
+        """Semantic tokens that so many frames of the filter bank give."""
+        return -(-frames // 4)
+
+    def sound_frames(self, frames: int) -> int:
+        """Frames of sounds, 50 per second, that so many frames of the filter bank give."""
+        return 2 * self.tokens(frames)
+
+
+ENCODERS: dict[str, HubertSpec | RobertaSpec | ERes2NetSpec | ContentEncoderSpec] = {
     "hubert-base": HubertSpec(),
     "roberta-large": RobertaSpec(),
     "eres2netv2": ERes2NetSpec(),
+    "tiny-content": ContentEncoderSpec(),
 }
 """By the names that families use in `content_encoder`, `text_encoder` and `speaker_encoder`."""
 
-Encoder = TypeVar("Encoder", HubertSpec, RobertaSpec, ERes2NetSpec)
+Encoder = TypeVar("Encoder", HubertSpec, RobertaSpec, ERes2NetSpec, ContentEncoderSpec)
 
 
 def encoder_spec(name: str, kind: type[Encoder]) -> Encoder:

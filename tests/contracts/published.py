@@ -48,6 +48,11 @@ def decoder(family: str, *, fine_tuned: bool = False) -> State:
     return {name: t for name, t in tensors.items() if not (fine_tuned and "enc_q" in name)}
 
 
+def discriminator(family: str) -> State:
+    expected = shapes.discriminator(FAMILIES[family].decoder.discriminator)
+    return state(expected, names.DISCRIMINATOR)
+
+
 class HParams:
     """The configuration object of published decoders, under the name they give it."""
 
@@ -62,6 +67,11 @@ HParams.__module__ = "utils"
 def save_token_model(path: Path, tensors: State) -> Path:
     config = {"model": {"vocab_size": 1025}, "data": {"max_sec": 54}, "inference": {"top_k": 15}}
     torch.save({"weight": tensors, "config": config, "info": "GPT-e15"}, path)
+    return path
+
+
+def save_discriminator(path: Path, tensors: State) -> Path:
+    torch.save({"weight": tensors}, path)
     return path
 
 

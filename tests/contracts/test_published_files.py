@@ -143,7 +143,6 @@ def test_folded_weight_norm_is_unfolded_without_loss() -> None:
     [
         ({"cfm.estimator.proj_out.weight": 0}, "weight", "v3 or v4.*not supported yet"),
         ({"cfm.base_model.x.to_q.lora_A.default.weight": 0}, "weight", "LoRA.*not supported yet"),
-        ({"discriminators.0.convs.0.bias": 0}, "weight", "discriminator.*s2G"),
         ({"enc_p.text_embedding.weight": 0}, "model", "unfinished training"),
         ({"model.ar_predict_layer.weight": 0}, "state_dict", "unfinished training"),
         ({"conv_pre.weight": 0, "conv_post.bias": 0}, "", "vocoder of v4"),
@@ -154,6 +153,21 @@ def test_folded_weight_norm_is_unfolded_without_loss() -> None:
 def test_what_cannot_be_used_is_named(tensors: dict[str, Any], section: str, reason: str) -> None:
     with pytest.raises(UnknownCheckpointError, match=reason):
         seen(tensors, section=section)
+
+
+@pytest.mark.parametrize(
+    ("family", "families"), [("v2", ("v1", "v2")), ("v2Pro", ("v2Pro", "v2ProPlus"))]
+)
+def test_a_discriminator_is_known_by_its_periods(family: str, families: tuple[str, ...]) -> None:
+    tensors = published.discriminator(family)
+    found = seen(tensors)
+    assert (found.network, found.families) == ("discriminator", families)
+    tensors.pop("discriminators.3.convs.2.weight_g")
+    with pytest.raises(CheckpointError, match=r"lacks discriminators\.3\.convs\.2\.weight_g"):
+        seen(tensors)
+    tensors = {name: t for name, t in tensors.items() if not name.startswith("discriminators.5")}
+    with pytest.raises(UnknownCheckpointError, match=r"of no family we know: it has .* periods"):
+        seen(tensors)
 
 
 def test_a_decoder_of_no_family_says_what_it_has() -> None:
@@ -305,6 +319,31 @@ def test_a_mismatched_or_doubled_pair_is_refused(files: dict[str, Path], tmp_pat
     with pytest.raises(CheckpointError, match="none was given"):
         convert([], out)
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+
+
+def test_a_discriminator_may_come_along(
+    files: dict[str, Path], made: store.ModelFolder, tmp_path: Path
+) -> None:
+    judges = {
+        family: published.save_discriminator(
+            tmp_path / f"s2D{family}.pth", published.discriminator(family)
+        )
+        for family in ("v2", "v2Pro")
+    }
+    with pytest.raises(
+        CheckpointError, match=r"discriminator \(s2D\), which only training needs\."
+    ):
+        convert([judges["v2"]], tmp_path / "out")
+    with pytest.raises(CheckpointError, match=r"discriminator of v1/v2 and .*decoder of v2Pro"):
+        convert([files["s1"], files["s2Pro"], judges["v2"]], tmp_path / "out")
+    with pytest.raises(CheckpointError, match="one token model"):
+        convert([files["s1"], files["s2Pro"], *[judges["v2Pro"]] * 2], tmp_path / "out")
+    model = convert([judges["v2Pro"], files["s1"], files["s2Pro"]], tmp_path / "out")
+    assert model.parts == ("token_model", "decoder", "discriminator")
+    assert model.fingerprint == made.fingerprint, "it speaks as without"
+    expected = shapes.discriminator(model.family.decoder.discriminator)
+    assert {name: t.shape for name, t in store.tensors(model, "discriminator").items()} == expected
+    store.verify(model)
 
 
 def test_a_poisoned_file_converts_to_nothing(tmp_path: Path) -> None:

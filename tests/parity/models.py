@@ -13,6 +13,7 @@ from myna.checkpoints.store import ModelFolder
 
 TABLES = {
     "s1": names.TOKEN_MODEL,
+    "s2d": names.DISCRIMINATOR,
     "s2": names.DECODER,
     "hubert_base": names.HUBERT,
     "bert_large": names.ROBERTA,

@@ -8,6 +8,7 @@ import torch
 from models import TABLES
 
 from myna.nets.decoder import Decoder
+from myna.nets.discriminator import Discriminator
 from myna.nets.token_model import TokenModel
 from myna.specs import FAMILIES
 
@@ -20,11 +21,14 @@ def _net(manifest: str) -> torch.nn.Module:
     with torch.device("meta"):
         if network == "s1":
             return TokenModel(spec.token_model)
+        if network == "s2d":
+            return Discriminator(spec.decoder.discriminator)
         return Decoder(spec.decoder, training=True)
 
 
 @pytest.mark.parametrize(
-    "manifest", ["s1_v1", "s1_v2", "s2_v1", "s2_v2", "s2_v2Pro", "s2_v2ProPlus"]
+    "manifest",
+    ["s1_v1", "s1_v2", "s2_v1", "s2_v2", "s2_v2Pro", "s2_v2ProPlus", "s2d_v2", "s2d_v2Pro"],
 )
 def test_parameters_are_the_published_ones(manifest: str) -> None:
     table = TABLES[manifest.partition("_")[0]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -22,8 +23,13 @@ def pause(before: float, seconds: float, rate: int) -> Floats:
 
     Pauses are rounded together, not one by one, so a long text does not drift from its timings.
     """
-    samples = round((before + seconds) * rate) - round(before * rate)
+    samples = _place(before + seconds, rate) - _place(before, rate)
     return np.zeros(samples, dtype=np.float32)
+
+
+def _place(seconds: float, rate: int) -> int:
+    """The nearest sample; the later one of two, also where half a sample comes out a hair short."""
+    return math.floor(seconds * rate + 0.5 + 1e-6)
 
 
 def sola(pieces: Sequence[Floats], overlap: int, search: int = SEARCH) -> Floats:

@@ -1,9 +1,10 @@
 """Recordings become `Audio`, and `Audio` becomes bytes for a pipe.
 
-Any container that libsndfile knows is read, at any rate, with any number of channels; channels are
-averaged. What is read is whole, finite and of bounded length, or there is an error that says why.
-Damage shows only where the format can tell: inside plain PCM it is heard as noise, and an MP3 or
-W64 file that was cut short may read as a short one.
+Any container that libsndfile knows is read, and with the extra `media` those of `myna.audio.media`,
+at any rate, with any number of channels; channels are averaged. What is read is whole, finite and
+of bounded length, or there is an error that says why. Damage shows only where the format can tell:
+inside plain PCM it is heard as noise, and an MP3, W64, AAC or WebM file that was cut short may read
+as a short one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from myna.audio import media
 from myna.datatypes import CONTAINERS, Audio
 from myna.errors import AudioError
 
@@ -51,36 +53,28 @@ def read(
     """Read a recording.
 
     Args:
-        source: a path, the bytes of a file, or a binary stream (a pipe will do).
-        longest_seconds: refuse longer recordings; checked before and while decoding.
+        source: a path, the bytes of a file, or a binary stream (a pipe will do). Streams and bytes
+            may have 256 MiB; files any size.
+        longest_seconds: refuse longer recordings; checked before and while decoding. An hour at
+            48 kHz takes 0.7 GB of memory.
 
     Returns:
         mono, at the recording's own rate. Samples of floating-point files may exceed [-1, 1].
 
     Raises:
         AudioError: there is no such file, or it is a folder, empty, damaged, cut short, too long,
-            in a format libsndfile does not know, or holds samples that are no numbers.
+            without sound, in a format that nobody here knows, or holds samples that are no numbers.
+        MissingExtraError: it is m4a, mp4, webm or the like, and PyAV is not installed.
     """
-    import soundfile
-
     with _opened(source) as (name, stream):
-        try:
-            with soundfile.SoundFile(stream) as sound:
-                _check_header(name, sound, longest_seconds)
-                samples = _decode(name, sound, longest_seconds)
-                rate = int(sound.samplerate)
-        except soundfile.LibsndfileError as error:
-            raise AudioError(
-                f"{name} cannot be read: it is damaged, or in a format Myna does not know "
-                f"({error.error_string}) Convert it, for example with: ffmpeg -i INPUT output.wav"
-            ) from error
-    if not len(samples):
-        raise AudioError(f"{name} holds no samples.")
-    if not np.isfinite(samples).all():
-        raise AudioError(
-            f"{name} holds samples that are not numbers (NaN or infinite); export it again."
-        )
-    return Audio(samples, rate)
+        reader = media.reader_of(stream.read(media.HEAD_BYTES))
+        stream.seek(0)
+        sound = _Sound(name, longest_seconds)
+        if reader:
+            _read_media(sound, stream, reader)
+        else:
+            _read_sound_file(sound, stream)
+        return sound.whole()
 
 
 def encode(audio: Audio, container: str) -> bytes:
@@ -108,9 +102,121 @@ def pcm16(samples: Floats) -> NDArray[np.int16]:
     return clipped
 
 
+class _Sound:
+    """What was decoded so far: mono, finite, and not too long."""
+
+    def __init__(self, name: str, longest_seconds: float) -> None:
+        self.name = name
+        self.longest_seconds = longest_seconds
+        self.rate = 0
+        self.count = 0
+        self._pieces: list[Floats] = []
+
+    def starts(self, rate: int, stated_seconds: float | None) -> None:
+        """Check what a header says."""
+        if rate not in _RATES:
+            raise AudioError(
+                f"{self.name} states {rate} samples per second; "
+                f"Myna reads {_RATES[0]} to {_RATES[-1]}."
+            )
+        if stated_seconds is not None and stated_seconds > self.longest_seconds:
+            raise self._too_long()
+        self.rate = rate
+
+    def add(self, block: NDArray[np.floating[Any]]) -> None:
+        """Add (n, channels) samples; channels are averaged here, so that memory stays small."""
+        self.count += len(block)
+        if self.count > self.longest_seconds * self.rate:
+            raise self._too_long()
+        piece = block.mean(axis=1, dtype=np.float32)
+        if not np.isfinite(piece).all():
+            raise AudioError(
+                f"{self.name} holds samples that are not numbers (NaN or infinite); "
+                f"export it again."
+            )
+        self._pieces.append(piece)
+
+    def whole(self) -> Audio:
+        """All of it, once."""
+        if not self.count:
+            raise AudioError(f"{self.name} holds no samples.")
+        samples, at = np.empty(self.count, dtype=np.float32), 0
+        self._pieces.reverse()
+        while self._pieces:  # each is freed once copied, so that memory holds the whole once
+            piece = self._pieces.pop()
+            samples[at : at + len(piece)] = piece
+            at += len(piece)
+        return Audio(samples, self.rate)
+
+    def cut_short(self) -> AudioError:
+        return AudioError(
+            f"{self.name} is damaged or was cut short: it holds less audio than it states. "
+            f"Export it again."
+        )
+
+    def _too_long(self) -> AudioError:
+        return AudioError(
+            f"{self.name} is longer than {self.longest_seconds:g} s; "
+            f"cut it to the part that is wanted."
+        )
+
+
+def _read_media(sound: _Sound, stream: BinaryIO, reader: str) -> None:
+    with media.opened(sound.name, stream, reader) as opened:
+        for rate, block in opened.blocks:
+            if not sound.rate:  # headers of some AAC state half of it
+                sound.starts(rate, opened.stated_seconds)
+            if rate != sound.rate:
+                raise AudioError(f"{sound.name} changes its sample rate; export it again.")
+            sound.add(block)
+        if sound.count and media.is_cut_short(opened.stated_seconds, sound.count / sound.rate):
+            raise sound.cut_short()
+
+
+def _read_sound_file(sound: _Sound, stream: BinaryIO) -> None:
+    import soundfile
+
+    # A bare descriptor, where there is one: libsndfile reads it without asking Python.
+    source = stream if isinstance(stream, BytesIO) else os.dup(stream.fileno())
+    try:
+        with soundfile.SoundFile(source) as file:
+            _check_header(sound, file)
+            _decode(sound, file)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(
+            f"{sound.name} cannot be read: it is damaged, or in a format Myna does not know "
+            f"({error.error_string}) Convert it, for example with: ffmpeg -i INPUT output.wav"
+        ) from error
+
+
+def _check_header(sound: _Sound, file: Any) -> None:
+    frames = _stated_frames(file)
+    sound.starts(file.samplerate, frames / file.samplerate if frames else None)
+    said = file.extra_info
+    short = any(
+        int(there) < int(stated) < _STREAM_SIZE for stated, there in _SHORT_DATA.findall(said)
+    )
+    if short or _OPEN_OGG in said:
+        raise sound.cut_short()
+
+
+def _decode(sound: _Sound, file: Any) -> None:
+    file.seekable = lambda: False  # else soundfile seeks after every block, and steps over damage
+    block = np.empty((max(1, _BLOCK_VALUES // file.channels), file.channels), dtype=np.float32)
+    while len(part := file.read(out=block)):
+        sound.add(part)
+    if sound.count < _stated_frames(file) * (_LEAST_OF_ESTIMATE if file.format == "MP3" else 1.0):
+        raise sound.cut_short()
+
+
+def _stated_frames(file: Any) -> int:
+    """0 where nobody knows: FLAC written into a pipe does not say."""
+    return int(file.frames) if file.frames < np.iinfo(np.int64).max else 0
+
+
 @contextmanager
-def _opened(source: str | Path | bytes | BinaryIO) -> Iterator[tuple[str, Any]]:
-    """A name for messages, and what libsndfile opens: a seekable stream or a file descriptor."""
+def _opened(source: str | Path | bytes | BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
+    """A name for messages, and a seekable stream at its start: a file without buffer, or memory."""
     if isinstance(source, bytes):
         yield "The recording", _not_empty("The recording", source)
     elif isinstance(source, str | Path):
@@ -119,18 +225,18 @@ def _opened(source: str | Path | bytes | BinaryIO) -> Iterator[tuple[str, Any]]:
             raise AudioError(f"There is no file {path}.")
         if path.is_dir():
             raise AudioError(f"{path} is a folder; name one recording in it.")
+        whole = path.is_file()  # no pipe, no device
         try:
-            stream = path.open("rb")
+            stream = path.open("rb", buffering=0 if whole else -1)
         except OSError as error:
             raise AudioError(f"{path} cannot be opened: {error.strerror}.") from error
         with stream:
-            if not path.is_file():
+            if not whole:
                 yield str(path), _not_empty(str(path), _all_of(str(path), stream))
             elif not os.fstat(stream.fileno()).st_size:
                 raise AudioError(f"{path} is empty.")
             else:
-                # A bare descriptor: the format is then told by content, not by the ending.
-                yield str(path), os.dup(stream.fileno())
+                yield str(path), stream
     else:
         yield "The recording", _not_empty("The recording", _all_of("The recording", source))
 
@@ -146,49 +252,3 @@ def _not_empty(name: str, data: bytes) -> BytesIO:
     if not data:
         raise AudioError(f"{name} is empty.")
     return BytesIO(data)
-
-
-def _check_header(name: str, sound: Any, longest_seconds: float) -> None:
-    if sound.samplerate not in _RATES:
-        raise AudioError(
-            f"{name} states {sound.samplerate} samples per second; "
-            f"Myna reads {_RATES[0]} to {_RATES[-1]}."
-        )
-    known = sound.frames < np.iinfo(np.int64).max  # FLAC written into a pipe does not say
-    if known and sound.frames > longest_seconds * sound.samplerate:
-        raise _too_long(name, longest_seconds)
-    said = sound.extra_info
-    short = any(
-        int(there) < int(stated) < _STREAM_SIZE for stated, there in _SHORT_DATA.findall(said)
-    )
-    if short or _OPEN_OGG in said:
-        raise _cut_short(name)
-
-
-def _decode(name: str, sound: Any, longest_seconds: float) -> Floats:
-    """(N,) float32, channels averaged block by block, so that memory stays small."""
-    sound.seekable = lambda: False  # else soundfile seeks after every block, and steps over damage
-    block = np.empty((max(1, _BLOCK_VALUES // sound.channels), sound.channels), dtype=np.float32)
-    most = longest_seconds * sound.samplerate
-    pieces, count = [], 0
-    while len(part := sound.read(out=block)):
-        count += len(part)
-        if count > most:
-            raise _too_long(name, longest_seconds)
-        pieces.append(part.mean(axis=1, dtype=np.float32))
-    stated = sound.frames if sound.frames < np.iinfo(np.int64).max else 0
-    if count < stated * (_LEAST_OF_ESTIMATE if sound.format == "MP3" else 1.0):
-        raise _cut_short(name)
-    return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.float32)
-
-
-def _too_long(name: str, longest_seconds: float) -> AudioError:
-    return AudioError(
-        f"{name} is longer than {longest_seconds:g} s; cut it to the part that is wanted."
-    )
-
-
-def _cut_short(name: str) -> AudioError:
-    return AudioError(
-        f"{name} is damaged or was cut short: it holds less audio than it states. Export it again."
-    )

@@ -21,13 +21,12 @@ from myna.audio.activity import (
     activity,
     sounds_like_speech,
 )
+from myna.audio.measures import band_powers, clipped_share, heard_spectra, signal_to_noise
 from myna.datatypes import Audio
 from myna.errors import UnusableReferenceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from myna.datatypes import Floats
 
 SHORTEST_SECONDS = 3.0
 """Shorter references work, but less well: a warning."""
@@ -43,14 +42,10 @@ _SILENT_PEAK = 10.0 ** (-60.0 / 20.0)
 _TRIES = 20
 """Windows that are tested for speech, best first."""
 
-_FLAT_TOP = 0.998
-"""Clipped samples are within this share of the peak, `_FLAT_RUN` or more in a row."""
-_FLAT_RUN = 3
 _CLIPPED_ERROR = 0.005
 _CLIPPED_WARNING = 0.0005
-_NOISY_DB = 15.0
+_NOISY_DB = 20.0
 _QUIET_DBFS = -40.0
-_HIGHEST_SNR = 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +55,7 @@ class Quality:
     peak_dbfs: float
     rms_dbfs: float
     snr_db: float
-    """Estimate: level of speech over level of the pauses; at most 100. Low where none pauses."""
+    """Estimate: level of speech over level of steady noise, 0 to 100."""
     clipped_share: float
     """Of all samples, 0 to 1."""
     speech_seconds: float
@@ -102,7 +97,7 @@ def prepare_reference(recording: Audio, *, whole: bool = False) -> PreparedRefer
     start, end, inside = _choose(found, recording.seconds, whole)
     rate = recording.rate
     audio = Audio(recording.samples[round(start * rate) : round(end * rate)], rate)
-    quality = _quality(audio.samples, found, *_frames(found, start, end))
+    quality = _quality(audio, found, *_frames(found, start, end))
     if quality.speech_seconds < LEAST_SPEECH_SECONDS:
         raise _too_short(quality.speech_seconds)
     if quality.clipped_share > _CLIPPED_ERROR:
@@ -200,32 +195,19 @@ def _frames(found: Activity, start: float, end: float) -> tuple[int, int]:
     return round(start * FRAMES_PER_SECOND), last
 
 
-def _quality(samples: Floats, found: Activity, first: int, last: int) -> Quality:
-    active, levels = found.active[first:last], found.levels[first:last]
-    power = 10.0 ** (levels / 10.0)
-    noise = power[~active].mean() if (~active).any() else power.min()
-    speech = max(power[active].mean() - noise, 1e-12) if active.any() else 1e-12
-    snr = 10.0 * np.log10(speech / max(noise, 1e-12))
+def _quality(audio: Audio, found: Activity, first: int, last: int) -> Quality:
+    powers = band_powers(audio)
+    speech, _ = heard_spectra(found.active[first:last], len(powers))
     heard = sum(max(0, min(end, last) - max(start, first)) for start, end in found.stretches)
-    peak = float(np.abs(samples).max())
+    peak = float(np.abs(audio.samples).max())
+    power = np.square(audio.samples, dtype=np.float64).mean()
     return Quality(
         peak_dbfs=20.0 * float(np.log10(max(peak, 1e-9))),
-        rms_dbfs=10.0 * float(np.log10(max(np.square(samples, dtype=np.float64).mean(), 1e-18))),
-        snr_db=min(float(snr), _HIGHEST_SNR),
-        clipped_share=_clipped(samples, peak),
+        rms_dbfs=10.0 * float(np.log10(max(power, 1e-18))),
+        snr_db=signal_to_noise(powers, speech),
+        clipped_share=clipped_share(audio.samples, audio.rate),
         speech_seconds=heard * _FRAME,
     )
-
-
-def _clipped(samples: Floats, peak: float) -> float:
-    """Share of samples in runs along the highest or the lowest value."""
-    count = 0
-    for side in (samples, -samples):
-        top = np.concatenate(([False], side >= _FLAT_TOP * peak, [False])).astype(np.int8)
-        edges = np.flatnonzero(np.diff(top)).reshape(-1, 2)
-        runs = edges[:, 1] - edges[:, 0]
-        count += int(runs[runs >= _FLAT_RUN].sum())
-    return count / len(samples)
 
 
 def _warnings(seconds: float, quality: Quality) -> tuple[str, ...]:

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from myna.datatypes import Audio, Floats
     from myna.specs import SpectrogramSpec
 
-_POWER_FLOOR = 1e-8
+POWER_FLOOR = 1e-8
 """Added to every squared magnitude, so that the root has a slope at zero."""
 
-_MEL_FLOOR = 1e-5
+MEL_FLOOR = 1e-5
 """Least mel magnitude before the logarithm."""
 
 _LINEAR_HZ_PER_MEL = 200.0 / 3.0
@@ -70,7 +70,7 @@ def spectrogram(audio: Audio, spec: SpectrogramSpec) -> Floats:
     window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(spec.window) / spec.window)
     spectrum = np.fft.rfft(frames * window, axis=1)
     power = spectrum.real**2 + spectrum.imag**2
-    return np.sqrt(power + _POWER_FLOOR).astype(np.float32).T
+    return np.sqrt(power + POWER_FLOOR).astype(np.float32).T
 
 
 def log_mel(audio: Audio, spec: SpectrogramSpec, bands: int) -> Floats:
@@ -83,7 +83,7 @@ def log_mel(audio: Audio, spec: SpectrogramSpec, bands: int) -> Floats:
         AudioError: as `spectrogram`.
     """
     mel = mel_filters(spec, bands) @ spectrogram(audio, spec)
-    logarithms: Floats = np.log(np.maximum(mel, np.float32(_MEL_FLOOR)))
+    logarithms: Floats = np.log(np.maximum(mel, np.float32(MEL_FLOOR)))
     return logarithms
 
 

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 import myna
 from myna.checkpoints import legacy, store
 from myna.checkpoints.legacy import Published
-from myna.checkpoints.recognise import DECODER, TOKEN_MODEL, Recognised, recognise
+from myna.checkpoints.recognise import DECODER, DISCRIMINATOR, TOKEN_MODEL, Recognised, recognise
 from myna.checkpoints.store import ENCODER, VOCABULARY, VOICE_MODEL, ModelFolder
 from myna.errors import CheckpointError
 from myna.files import sha256
@@ -38,8 +38,9 @@ def convert(
     """Turn published files into a model folder.
 
     Args:
-        files: a token model and a decoder, in any order; or one encoder, as its file or as its
-            `transformers` folder.
+        files: a token model and a decoder, in any order, and perhaps the discriminator that the
+            decoder was trained against; or one encoder, as its file or as its `transformers`
+            folder.
         out: the folder to make; its parents are made too.
         name: what to call the model, by default the name of `out`.
         overwrite: replace a model folder that is already there.
@@ -68,7 +69,7 @@ def convert(
             case RobertaSpec(vocabulary=count):
                 texts[VOCABULARY] = _vocabulary(paths[0], count)
     else:
-        kind, spec = VOICE_MODEL, _pair(found)
+        kind, spec = VOICE_MODEL, _family(found)
         parts = {item.network: item.tensors for item in found}
     return store.write(
         out, name=name, kind=kind, spec=spec, parts=parts, texts=texts, provenance=provenance
@@ -101,14 +102,18 @@ def _read(path: Path) -> Published:
     )
 
 
-def _pair(found: list[Recognised]) -> str:
-    """The family that a token model and a decoder make together."""
+def _family(found: list[Recognised]) -> str:
+    """The family that a token model, a decoder and perhaps a discriminator make together."""
     by_network = {item.network: item for item in found}
     listed = "; ".join(f"{item.source.path} is {item.title}" for item in found) or "none was given"
-    if len(found) != 2 or set(by_network) != {TOKEN_MODEL, DECODER}:
+    if len(found) != len(by_network) or by_network.keys() - {DISCRIMINATOR} != {
+        TOKEN_MODEL,
+        DECODER,
+    }:
         raise CheckpointError(
-            f"A voice model is made of one token model (S1, usually .ckpt) and one decoder "
-            f"(S2, usually .pth), an encoder of one file; but {listed}."
+            f"A voice model is made of one token model (S1, usually .ckpt) and one decoder (S2, "
+            f"usually .pth), to be trained on also of its discriminator (s2D); an encoder of one "
+            f"file; but {listed}."
         )
     token_model, decoder = by_network[TOKEN_MODEL], by_network[DECODER]
     (family,) = decoder.families
@@ -117,6 +122,13 @@ def _pair(found: list[Recognised]) -> str:
             f"{token_model.source.path} is a token model of {'/'.join(token_model.families)} and "
             f"{decoder.source.path} a decoder of {family}: they number their phonemes "
             f"differently. Take both from the same family."
+        )
+    judges = by_network.get(DISCRIMINATOR)
+    if judges is not None and family not in judges.families:
+        raise CheckpointError(
+            f"{judges.source.path} is a discriminator of {'/'.join(judges.families)} and "
+            f"{decoder.source.path} a decoder of {family}. Take both from the same family, or "
+            f"leave the discriminator out."
         )
     return family
 

@@ -90,16 +90,7 @@ def read(path: str | Path) -> Published:
         CheckpointError: there is no such file, or it is damaged or of another format.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"There is no file {path}.")
-    archive = TorchZip(path)
-    order = bytes(archive["byteorder"]) if "byteorder" in archive else b"little"
-    if order != b"little":
-        raise CheckpointError(
-            f"{path} has the byte order {order[:16]!r}; save it again on a little-endian machine."
-        )
-    reader = _Reader(archive)
-    whole = inert_pickle.read(bytes(archive["data.pkl"]), path, reader.names(), reader.storage)
+    archive, whole = _whole(path)
     if type(whole) is not dict:
         raise CheckpointError(f"{path} holds no dictionary of tensors.")
     wrapper = next((key for key in _SECTIONS if type(whole.get(key)) is dict), "")
@@ -116,6 +107,35 @@ def read(path: str | Path) -> Published:
         head=archive.head,
         head_md5=hashlib.md5(archive.first(8192), usedforsecurity=False).hexdigest(),
     )
+
+
+def read_tensor(path: str | Path) -> NDArray[Any]:
+    """Read a file that torch saved and that holds one tensor, as prepared training data does.
+
+    Raises:
+        UnsafeCheckpointError: it asks for code to be run; nothing was.
+        CheckpointError: there is no such file, it is damaged, or holds something else.
+    """
+    path = Path(path)
+    _, whole = _whole(path)
+    if not isinstance(whole, np.ndarray):
+        raise CheckpointError(f"{path} holds no tensor, but a {type(whole).__name__}.")
+    return whole
+
+
+def _whole(path: Path) -> tuple[TorchZip, Any]:
+    """The archive, and the value in it."""
+    if not path.is_file():
+        raise CheckpointError(f"There is no file {path}.")
+    archive = TorchZip(path)
+    order = bytes(archive["byteorder"]) if "byteorder" in archive else b"little"
+    if order != b"little":
+        raise CheckpointError(
+            f"{path} has the byte order {order[:16]!r}; save it again on a little-endian machine."
+        )
+    reader = _Reader(archive)
+    whole = inert_pickle.read(bytes(archive["data.pkl"]), path, reader.names(), reader.storage)
+    return archive, whole
 
 
 def _tensors(state: dict[Any, Any], path: Path) -> dict[str, NDArray[Any]]:

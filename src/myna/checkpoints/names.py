@@ -175,6 +175,13 @@ DECODER = Table(
     },
 )
 
+DISCRIMINATOR = Table(
+    rules={
+        "discriminators.{n}.convs.{m}.{rest}": "judges.{n}.filters.{m}.{rest}",
+        "discriminators.{n}.conv_post.{rest}": "judges.{n}.last.{rest}",
+    },
+)
+
 _POSITIONAL = "encoder.pos_conv_embed.conv"
 HUBERT = Table(
     prefix="hubert.",

@@ -18,12 +18,13 @@ from myna.checkpoints import names, shapes
 from myna.checkpoints.legacy import Published
 from myna.checkpoints.names import Table
 from myna.errors import CheckpointError, UnknownCheckpointError
-from myna.specs import ENCODERS, FAMILIES
+from myna.specs import ENCODERS, FAMILIES, ContentEncoderSpec
 
 log = logging.getLogger(__name__)
 
 TOKEN_MODEL = "token_model"  # noqa: S105 (a name, not a secret)
 DECODER = "decoder"
+DISCRIMINATOR = "discriminator"
 
 HEADS = {"03": "v3", "04": "v4", "05": "v2Pro", "06": "v2ProPlus"}
 """What fine-tuning programs write over the first two bytes. Source: the parity kit, section 4.2."""
@@ -46,7 +47,7 @@ class Recognised:
     """A published file, understood and checked."""
 
     network: str
-    """`token_model`, `decoder`, or the name of an encoder."""
+    """`token_model`, `decoder`, `discriminator`, or the name of an encoder."""
     families: tuple[str, ...]
     """Families whose network this is; empty for an encoder."""
     tensors: Mapping[str, NDArray[Any]]
@@ -69,11 +70,16 @@ class _Network:
 _NETWORKS = {
     TOKEN_MODEL: _Network("ar_text_embedding.word_embeddings.weight", names.TOKEN_MODEL),
     DECODER: _Network("enc_p.text_embedding.weight", names.DECODER),
+    DISCRIMINATOR: _Network("discriminators.0.conv_post.bias", names.DISCRIMINATOR),
     "hubert-base": _Network("feature_extractor.conv_layers.0.conv.weight", names.HUBERT),
     "roberta-large": _Network("embeddings.word_embeddings.weight", names.ROBERTA),
     "eres2netv2": _Network("layer1.0.convs.0.weight", names.ERES2NETV2),
 }
-_TITLES = {TOKEN_MODEL: "a token model (S1, GPT)", DECODER: "a decoder (S2, SoVITS)"}
+_TITLES = {
+    TOKEN_MODEL: "a token model (S1, GPT)",
+    DECODER: "a decoder (S2, SoVITS)",
+    DISCRIMINATOR: "a discriminator (s2D), which only training needs",
+}
 
 
 def recognise(published: Published) -> Recognised:
@@ -116,11 +122,6 @@ def _refuse(published: Published) -> None:
             "a decoder of v3 or v4, recognised but not supported yet by this version",
         ),
         (
-            any(name.startswith("discriminators.") for name in tensors),
-            "a discriminator, which only training needs; the model to speak with is the file "
-            "with `s2G` in place of `s2D`",
-        ),
-        (
             "activation_post.act.alpha" in tensors,
             "the vocoder of v3, recognised but not supported yet by this version",
         ),
@@ -160,6 +161,16 @@ def _families(network: str, published: Published) -> tuple[str, ...]:
         seen = {"phones": _at(table_shape, 0), "channels": _at(table_shape, 1)}
         known: dict[str, dict[str, int | None]] = {
             name: {"phones": f.token_model.phones, "channels": f.token_model.width}
+            for name, f in FAMILIES.items()
+        }
+    elif network == DISCRIMINATOR:
+        judges = {name.split(".")[1] for name in found if name}
+        seen = {"periods": len(judges) - 1, "channels": _at(shape("judges.1.last.weight_v"), 1)}
+        known = {
+            name: {
+                "periods": len(f.decoder.discriminator.periods),
+                "channels": f.decoder.discriminator.channels[-1],
+            }
             for name, f in FAMILIES.items()
         }
     else:
@@ -206,10 +217,14 @@ def _rename(published: Published, table: Table, title: str) -> dict[str, NDArray
 
 def _expected(network: str, families: tuple[str, ...]) -> shapes.Shapes:
     if network in ENCODERS:
-        return shapes.encoder(ENCODERS[network])
+        encoder = ENCODERS[network]
+        assert not isinstance(encoder, ContentEncoderSpec), "ours is never in a published file"
+        return shapes.encoder(encoder)
     spec = FAMILIES[families[0]]
     if network == TOKEN_MODEL:
         return shapes.token_model(spec.token_model)
+    if network == DISCRIMINATOR:
+        return shapes.discriminator(spec.decoder.discriminator)
     return shapes.decoder(spec.decoder)
 
 

@@ -6,7 +6,14 @@ Computed from the specs in plain Python, so that files are checked where torch i
 
 from collections.abc import Iterable
 
-from myna.specs import DecoderSpec, ERes2NetSpec, HubertSpec, RobertaSpec, TokenModelSpec
+from myna.specs import (
+    DecoderSpec,
+    DiscriminatorSpec,
+    ERes2NetSpec,
+    HubertSpec,
+    RobertaSpec,
+    TokenModelSpec,
+)
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -56,6 +63,25 @@ def decoder(spec: DecoderSpec) -> Shapes:
 def optional(name: str) -> bool:
     """Whether fine-tuned files leave this parameter of the decoder out, with its whole network."""
     return name.startswith("posterior_encoder.")
+
+
+def discriminator(spec: DiscriminatorSpec) -> Shapes:
+    """Parameters of the judges that only training needs."""
+    shapes: Shapes = {}
+    inputs, last = 1, len(spec.all_channels) - 1
+    for m, outputs in enumerate(spec.all_channels):
+        # all but the outer convolutions read groups of four channels
+        size = {0: (1, 15), last: (inputs, 5)}.get(m, (4, 41))
+        shapes |= _with_length(f"judges.0.filters.{m}", (outputs, *size))
+        inputs = outputs
+    shapes |= _with_length("judges.0.last", (1, inputs, 3))
+    for n in range(1, len(spec.periods) + 1):
+        inputs = 1
+        for m, outputs in enumerate(spec.channels):
+            shapes |= _with_length(f"judges.{n}.filters.{m}", (outputs, inputs, 5, 1))
+            inputs = outputs
+        shapes |= _with_length(f"judges.{n}.last", (1, inputs, 3, 1))
+    return shapes
 
 
 def _reference_encoder(spec: DecoderSpec) -> Shapes:
@@ -279,9 +305,15 @@ def _conv(name: str, inputs: int, outputs: int, *kernel: int) -> Shapes:
 
 
 def _normed(name: str, inputs: int, outputs: int, kernel: int) -> Shapes:
+    return _with_length(name, (outputs, inputs, kernel))
+
+
+def _with_length(name: str, direction: tuple[int, ...]) -> Shapes:
+    """Of a convolution with weight norm, by the shape of its kernel."""
+    outputs, *others = direction
     return {
-        f"{name}.weight_v": (outputs, inputs, kernel),
-        f"{name}.weight_g": (outputs, 1, 1),
+        f"{name}.weight_v": direction,
+        f"{name}.weight_g": (outputs, *(1 for _ in others)),
         f"{name}.bias": (outputs,),
     }
 

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from myna.checkpoints import catalogue
-from myna.checkpoints.recognise import DECODER, TOKEN_MODEL
+from myna.checkpoints.recognise import DECODER, DISCRIMINATOR, TOKEN_MODEL
 from myna.errors import CheckpointError, ModelNotFoundError
 from myna.files import data_folder, sha256
 from myna.specs import ENCODERS, FAMILIES, FamilySpec
@@ -37,6 +37,8 @@ VOCABULARY = "vocab.txt"
 
 _CARD = "model.json"
 _PARTS = {VOICE_MODEL: (TOKEN_MODEL, DECODER), ENCODER: ("weights",)}
+_OPTIONAL_PARTS = {VOICE_MODEL: (DISCRIMINATOR,), ENCODER: ()}
+"""What only training needs; other weights there make no other voice."""
 _NAME = re.compile(r"\w[\w.-]{0,63}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -76,14 +78,19 @@ class ModelFolder:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """`token_model` and `decoder` of a voice model, `weights` of an encoder."""
-        return _PARTS[self.kind]
+        """`token_model`, `decoder` and perhaps `discriminator` of a voice model, `weights` of an
+        encoder."""
+        optional = _OPTIONAL_PARTS[self.kind]
+        return (
+            *_PARTS[self.kind],
+            *(part for part in optional if f"{part}.safetensors" in self.files),
+        )
 
     @property
     def fingerprint(self) -> str:
-        """Identifies the weights, whatever the folder is called: 64 hexadecimal digits."""
+        """Identifies the weights that speak, whatever the folder is called: 64 hex digits."""
         digest = hashlib.sha256()
-        for part in self.parts:
+        for part in _PARTS[self.kind]:
             digest.update(f"{part} {self.files[f'{part}.safetensors'].sha256}\n".encode())
         return digest.hexdigest()
 
@@ -147,7 +154,8 @@ def write(
     """
     out = Path(out)
     name = _checked_name(name or out.name)
-    assert set(parts) == set(_PARTS[kind]), "a model is written whole"
+    required, optional = set(_PARTS[kind]), set(_OPTIONAL_PARTS[kind])
+    assert required <= set(parts) <= required | optional, "a model is written whole"
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.parent / f".{out.name}.{secrets.token_hex(4)}.part"
     try:
@@ -288,8 +296,9 @@ def _read_card(path: Path, card: Any) -> ModelFolder:
             f"{path} is a {kind} of {spec!r}, which this version does not know; update to use it."
         )
     parts = [f"{part}.safetensors" for part in _PARTS[kind]]
+    optional = [f"{part}.safetensors" for part in _OPTIONAL_PARTS[kind]]
     files = {name: StoredFile(**stored) for name, stored in card["files"].items()}
-    if not set(parts) <= set(files) <= {*parts, VOCABULARY}:
+    if not set(parts) <= set(files) <= {*parts, *optional, VOCABULARY}:
         raise CheckpointError(f"{path} does not hold what a {kind} consists of: {parts}.")
     for name, stored in files.items():
         file = path / name

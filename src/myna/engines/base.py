@@ -4,7 +4,7 @@ An engine knows ids and numbers, not text, voices or files of sound. A request o
 what an engine answers depends on the request alone, never on the others it is computed with.
 
 Letters in shapes: P phones, F text features, T tokens, N samples, C characters, K spectrogram bins,
-R reference frames, M filterbank frames, G timbre channels.
+R reference frames, M filterbank frames, G timbre channels, V speaker channels.
 """
 
 from collections.abc import Iterator, Sequence
@@ -81,6 +81,17 @@ class Engine(Protocol):
         Args:
             spectrograms: (K, R) each.
             filterbanks: (M, 80) each; None for a family without a speaker vector.
+        """
+        ...
+
+    def speaker(self, filterbank: Floats) -> Floats:
+        """Who speaks (V,), as the family's speaker encoder says; V is `decoder.speaker_vector`.
+
+        Args:
+            filterbank: (M, 80), see `myna.audio.filterbank`.
+
+        Raises:
+            EngineError: the family has no speaker vector.
         """
         ...
 

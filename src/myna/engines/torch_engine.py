@@ -19,13 +19,15 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from myna.audio.filterbank import fbank
 from myna.checkpoints.store import ModelFolder, open_model
-from myna.datatypes import SemanticTokens
+from myna.datatypes import Audio, SemanticTokens
 from myna.engines.base import DecodeRequest, Floats, Ids, TokenRequest
 from myna.engines.randomness import Purpose, Stream
 from myna.engines.sampling import distribution, draw, penalise
 from myna.engines.torch_stepping import EagerStepper, GraphStepper, Stepper
 from myna.errors import ConfigError, EngineError, ModelNotFoundError
+from myna.nets.content_encoder import ContentEncoder
 from myna.nets.decoder import Decoder
 from myna.nets.eres2net import ERes2NetV2, fuse
 from myna.nets.hubert import Hubert
@@ -35,7 +37,10 @@ from myna.nets.roberta import Roberta
 from myna.nets.token_model import TokenModel
 from myna.nets.weight_norm import load_folded
 from myna.specs import (
+    CONTENT_RATE,
+    ENCODERS,
     TOKENS_PER_SECOND,
+    ContentEncoderSpec,
     ERes2NetSpec,
     FamilySpec,
     HubertSpec,
@@ -93,10 +98,14 @@ class TorchEngine:
                     found.append(open_model(name).fingerprint)
         return " ".join(found)
 
+    def content(self, samples: Floats) -> Floats:
+        """Content features (E, C) of speech, samples (N,) at `CONTENT_RATE`."""
+        with torch.inference_mode():
+            return self._content(samples)[0].cpu().numpy()
+
     def tokens(self, samples: Floats) -> Ids:
         with torch.inference_mode():
-            content = self._hubert(torch.from_numpy(samples)[None].to(self._device))
-            tokens = self._cloning_decoder.tokens(content.transpose(1, 2))[0]
+            tokens = self._cloning_decoder.tokens(self._content(samples).transpose(1, 2))[0]
         return tokens.cpu().numpy()
 
     def timbre(
@@ -113,6 +122,14 @@ class TorchEngine:
                 timbres.append(decoder.timbre(heard, full_mask(heard), speaker))
             mean = torch.stack(timbres).mean(0)[0, :, 0]
         return mean.cpu().numpy()
+
+    def speaker(self, filterbank: Floats) -> Floats:
+        if self.spec.speaker_encoder is None:
+            raise EngineError(f"Models of the family {self.spec.name} have no speaker vector.")
+        with torch.inference_mode():
+            bands = torch.from_numpy(filterbank)[None].to(self._device)
+            vector = self._speaker_encoder(bands)[0]
+        return vector.cpu().numpy()
 
     def text_features(self, text: str) -> Floats:
         roberta, vocabulary = self._text_encoder
@@ -172,6 +189,16 @@ class TorchEngine:
             raise EngineError(f"The decoder returned values that {_NO_NUMBERS}")
         return result
 
+    def _content(self, samples: Floats) -> Tensor:
+        """(1, E, C), 50 frames per second."""
+        encoder = self._content_encoder
+        if isinstance(encoder, Hubert):
+            return encoder(torch.from_numpy(samples)[None].to(self._device))
+        bands = torch.from_numpy(fbank(Audio(samples, CONTENT_RATE)))[None].to(self._device)
+        heard = encoder(bands, torch.tensor([bands.shape[1]], device=self._device))
+        # It hears at the rate of semantic tokens; decoders expect the published rate.
+        return heard.content.repeat_interleave(2, dim=1)
+
     def _stepper(self, requests: Sequence[TokenRequest]) -> Stepper:
         if self._device.type == "cuda":
             return self._graph_stepper
@@ -221,8 +248,11 @@ class TorchEngine:
         return self._load(lambda: Decoder(self.spec.decoder), self._folder, "decoder", dtype)
 
     @cached_property
-    def _hubert(self) -> Hubert:
+    def _content_encoder(self) -> Hubert | ContentEncoder:
         name = self.spec.content_encoder
+        spec = ENCODERS[name]
+        if isinstance(spec, ContentEncoderSpec):
+            return self._load_encoder(lambda: ContentEncoder(spec), name)
         return self._load_encoder(lambda: Hubert(encoder_spec(name, HubertSpec)), name)
 
     @cached_property

@@ -4,6 +4,8 @@ Letters in shapes: B batch, T tokens, E content frames (two per token), P phones
 of a reference, C content channels, H latent channels, G timbre channels, N samples.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,6 +18,22 @@ from myna.nets.reference_encoder import ReferenceEncoder, full_mask
 from myna.specs import DecoderSpec
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Latents:
+    """What training compares, of clips whose recordings are known."""
+
+    timbre: Tensor
+    """(B, G, 1)"""
+    drawn: Tensor
+    """(B, H, E) of the posterior, which the generator reads."""
+    posterior_mean: Tensor
+    posterior_log_deviation: Tensor
+    flowed: Tensor
+    """(B, H, E): `drawn`, where the prior expects it."""
+    prior_mean: Tensor
+    prior_log_deviation: Tensor
+
+
 class Decoder(nn.Module):
     """A conditional VITS (arXiv:2106.06103) whose text is semantic tokens and phonemes.
 
@@ -23,15 +41,16 @@ class Decoder(nn.Module):
 
     Args:
         training: also build the posterior encoder, which only training uses.
+        dropout: in the reference encoder and the prior encoder.
     """
 
-    def __init__(self, spec: DecoderSpec, *, training: bool = False) -> None:
+    def __init__(self, spec: DecoderSpec, *, training: bool = False, dropout: float = 0.1) -> None:
         super().__init__()
         self.spec = spec
         self.content_downsample = nn.Conv1d(spec.content, spec.content, 2, stride=2)
         self.codebook = nn.Embedding(spec.codes, spec.content)
-        self.reference_encoder = ReferenceEncoder(spec)
-        self.prior_encoder = PriorEncoder(spec)
+        self.reference_encoder = ReferenceEncoder(spec, dropout)
+        self.prior_encoder = PriorEncoder(spec, dropout)
         self.flow = Flow(spec)
         self.generator = Generator(spec.generator, spec.hidden, spec.timbre)
         if training:
@@ -83,6 +102,48 @@ class Decoder(nn.Module):
         text_mask = torch.ones_like(phones, dtype=content.dtype)[:, None]
         return self.prior_encoder.join(
             content, full_mask(content), phones, text_mask, self.prior_timbre(timbre)
+        )
+
+    def latents(
+        self,
+        tokens: Tensor,
+        phones: Tensor,
+        text_mask: Tensor,
+        spectrogram: Tensor,
+        mask: Tensor,
+        speaker: Tensor | None,
+        noise: Tensor,
+    ) -> Latents:
+        """Posterior and prior of recorded clips; the net was built for training.
+
+        The timbre is that of the whole clip. The posterior encoder learns nothing about it, as
+        published: its gradient stops there.
+
+        Args:
+            tokens: (B, T).
+            phones: (B, P).
+            text_mask: (B, 1, P), 1 where there are phones.
+            spectrogram: (B, K, E) linear magnitudes.
+            mask: (B, 1, E), 1 where there is sound.
+            speaker: (B, width of the speaker vector); None for a family without one.
+            noise: (B, H, E), standard normal.
+        """
+        timbre = self.timbre(spectrogram, mask, speaker)
+        joined = self.prior_encoder.join(
+            self.content(tokens), mask, phones, text_mask, self.prior_timbre(timbre)
+        )
+        prior_mean, prior_log_deviation = self.prior_encoder.prior(joined, mask)
+        drawn, posterior_mean, posterior_log_deviation = self.posterior_encoder(
+            spectrogram, mask, timbre.detach(), noise
+        )
+        return Latents(
+            timbre=timbre,
+            drawn=drawn,
+            posterior_mean=posterior_mean,
+            posterior_log_deviation=posterior_log_deviation,
+            flowed=self.flow(drawn, mask, timbre),
+            prior_mean=prior_mean,
+            prior_log_deviation=prior_log_deviation,
         )
 
     def render(

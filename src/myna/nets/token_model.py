@@ -3,13 +3,14 @@
 A post-norm transformer over [text | tokens]. Text sees all text and no token; a token sees all text
 and the tokens up to itself. `prefill` reads text and prompt at once, `step` adds one token to each
 of several requests. How keys and values are kept is the cache's affair, see `myna.nets.cache`.
+`predict` is what training needs: all tokens of padded rows at once.
 
-Letters in shapes: B requests, P phones, T tokens, S = P + T, W width, H heads, D head width,
-F text features, V vocabulary (codes and the end token).
+Letters in shapes: B requests or rows, P phones, T tokens, S = P + T, W width, H heads, D head
+width, F text features, V vocabulary (codes and the end token), G watched heads.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,7 @@ class TokenModel(nn.Module):
         self.token_positions = Positions(spec.width, spec.positions)
         self.layers = nn.ModuleList(Layer(spec, dropout) for _ in range(spec.layers))
         self.head = nn.Linear(spec.width, spec.codes + 1, bias=False)
+        self.dropout = nn.Dropout(dropout)
 
     def embed_phones(self, phones: Tensor, features: Tensor | None) -> Tensor:
         """phones (B, P), features (B, P, F) or None for zeros -> (B, P, W)."""
@@ -74,6 +76,63 @@ class TokenModel(nn.Module):
         hidden = self(x, sight(phones.shape[1], prompt.shape[1], x.device), cache)
         return self.head(hidden[:, -1])
 
+    def predict(
+        self, phones: Tensor, features: Tensor, tokens: Tensor, mask: Tensor, last: Tensor
+    ) -> Tensor:
+        """Predict every token of known ones from those before it, with dropout in training.
+
+        Args:
+            phones: (B, P), padded at the end.
+            features: (B, P, F), of any float type.
+            tokens: (B, T), padded at the end.
+            mask: (B, 1, S, S), True where seen; see `padded_sight`.
+            last: (B,) index of each row's last phone, which predicts its first token.
+
+        Returns:
+            (B, T + 1, V) logits: of the first token, then after each token.
+        """
+        x = self._embedded(phones, features, tokens)
+        return self._logits(self(x, mask), last, phones.shape[1])
+
+    def predict_watched(
+        self,
+        phones: Tensor,
+        features: Tensor,
+        tokens: Tensor,
+        mask: Tensor,
+        last: Tensor,
+        heads: Sequence[tuple[int, int]],
+    ) -> tuple[Tensor, Tensor]:
+        """`predict`, and how some heads share out what they look at among the phones.
+
+        Args:
+            heads: G pairs of a layer and a head.
+
+        Returns:
+            (B, T + 1, V) logits, and (B, G, T, P): from each token to the phones, sums of 1.
+        """
+        x = self._embedded(phones, features, tokens)
+        watched: dict[tuple[int, int], Tensor] = {}
+        for index, layer in enumerate(self.layers):
+            assert isinstance(layer, Layer)
+            if here := [head for number, head in heads if number == index]:
+                looks = layer.attention.to_text(x, mask, here, phones.shape[1])
+                watched |= {(index, h): look for h, look in zip(here, looks.unbind(1), strict=True)}
+            x = layer(x, index, mask, None)
+        return (
+            self._logits(x, last, phones.shape[1]),
+            torch.stack([watched[pair] for pair in heads], dim=1),
+        )
+
+    def _embedded(self, phones: Tensor, features: Tensor, tokens: Tensor) -> Tensor:
+        meant = features.to(self.text_features.weight.dtype)
+        x = torch.cat([self.embed_phones(phones, meant), self.embed_tokens(tokens)], dim=1)
+        return self.dropout(x)
+
+    def _logits(self, hidden: Tensor, last: Tensor, phones: int) -> Tensor:
+        first = hidden[torch.arange(len(hidden), device=hidden.device), last]
+        return self.head(torch.cat([first[:, None], hidden[:, phones:]], dim=1))
+
     def step(
         self, tokens: Tensor, positions: Tensor, cache: Cache, linear: RowsLinear = F.linear
     ) -> Tensor:
@@ -100,7 +159,7 @@ class Layer(nn.Module):
 
     def __init__(self, spec: TokenModelSpec, dropout: float) -> None:
         super().__init__()
-        self.attention = SelfAttention(spec.width, spec.heads)
+        self.attention = SelfAttention(spec.width, spec.heads, dropout)
         self.attention_norm = nn.LayerNorm(spec.width)
         self.feedforward = nn.Sequential(
             nn.Linear(spec.width, spec.feedforward),
@@ -113,7 +172,9 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, index: int, mask: Tensor, cache: Cache | None) -> Tensor:
         """(B, S, W) -> (B, S, W)."""
         x = self.attention_norm(x + self.dropout(self.attention(x, index, mask, cache)))
-        return self.feedforward_norm(x + self.dropout(self.feedforward(x)))
+        widen, activation, narrow = self.feedforward
+        wide = self.dropout(activation(widen(x)))
+        return self.feedforward_norm(x + self.dropout(narrow(wide)))
 
     def step(self, x: Tensor, index: int, cache: Cache, linear: RowsLinear) -> Tensor:
         """(B, W) -> (B, W)."""
@@ -133,9 +194,10 @@ class Layer(nn.Module):
 class SelfAttention(nn.Module):
     """Multi-head attention with queries, keys and values in one map."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads = heads
+        self.dropout = dropout
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
@@ -145,8 +207,17 @@ class SelfAttention(nn.Module):
         if cache is not None:
             cache.prefill(index, qkv[:, 1:])
         q, k, v = qkv.unbind(1)
-        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        dropped = self.dropout if self.training else 0.0
+        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropped)
         return self.out(seen.transpose(1, 2).flatten(2))
+
+    def to_text(self, x: Tensor, mask: Tensor, heads: list[int], phones: int) -> Tensor:
+        """How G heads share out their look at the phones: (B, S, W) -> (B, G, T, P), sums of 1."""
+        qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1))[..., heads, :]
+        q, k, _ = qkv.permute(0, 2, 3, 1, 4).unbind(1)
+        scores = q[:, :, phones:] @ k[:, :, :phones].transpose(2, 3) * q.shape[-1] ** -0.5
+        hidden = ~mask[:, :, phones:, :phones]
+        return scores.float().masked_fill(hidden, -torch.inf).softmax(-1)
 
 
 class Positions(nn.Module):
@@ -183,3 +254,14 @@ def sight(phones: int, tokens: int, device: torch.device) -> Tensor:
     seen[:phones] = False
     seen[:, :phones] = True
     return seen
+
+
+def padded_sight(lengths: Tensor, phones: int, tokens: int) -> Tensor:
+    """`sight` of rows with fewer phones than the longest: lengths (B,) -> (B, 1, S, S).
+
+    Padding of phones is seen by nobody. Padding of tokens comes after all that is real, which does
+    not look ahead; so it needs no hiding.
+    """
+    columns = torch.arange(phones + tokens, device=lengths.device)
+    real = (columns < lengths[:, None]) | (columns >= phones)
+    return sight(phones, tokens, lengths.device) & real[:, None, None]

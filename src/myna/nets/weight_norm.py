@@ -86,6 +86,27 @@ class WeightNormConv1d(nn.Module):
         )
 
 
+class WeightNormConv2d(nn.Module):
+    """A convolution along the first of two axes, with weight normalisation; for training only."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, padding: int = 0
+    ) -> None:
+        super().__init__()
+        self.stride, self.padding = (stride, 1), (padding, 0)
+        plain = nn.Conv2d(inputs, outputs, (kernel, 1), self.stride, self.padding)
+        assert plain.bias is not None
+        direction = plain.weight.detach()
+        self.weight_v = nn.Parameter(direction.clone())
+        self.weight_g = nn.Parameter(_length(direction, 0))
+        self.bias = nn.Parameter(plain.bias.detach().clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, T, W) -> (B, outputs, T', W)."""
+        weight = kernel(self.weight_v, self.weight_g)
+        return F.conv2d(x, weight, self.bias, self.stride, self.padding)
+
+
 def kernel(direction: Tensor, length: Tensor, dim: int = 0) -> Tensor:
     """The kernel of the given direction and length, in the dtype of `direction`."""
     return direction * (length / _length(direction, dim))

@@ -54,7 +54,9 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
-        moved = {name: tensor.to(device, non_blocking=True) for name, tensor in self.tensors.items()}
+        moved = {
+            name: tensor.to(device, non_blocking=True) for name, tensor in self.tensors.items()
+        }
         return Batch(self.keys, moved)
 
     def __getitem__(self, name: str) -> Tensor:

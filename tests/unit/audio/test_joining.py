@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from myna.audio.joining import pause, sola
 
 
+@example(12, 1.35, 22_050)
 @given(st.integers(1, 200), st.floats(0.0, 10.0), st.sampled_from([8000, 22_050, 24_000, 44_100]))
 def test_pauses_never_drift(count: int, seconds: float, rate: int) -> None:
     pauses = [pause(index * seconds, seconds, rate) for index in range(count)]

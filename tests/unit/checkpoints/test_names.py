@@ -26,6 +26,14 @@ CASES: dict[str, tuple[Table, Any]] = {
     "s2_v2": (names.DECODER, lambda: shapes.decoder(FAMILIES["v2"].decoder)),
     "s2_v2Pro": (names.DECODER, lambda: shapes.decoder(FAMILIES["v2Pro"].decoder)),
     "s2_v2ProPlus": (names.DECODER, lambda: shapes.decoder(FAMILIES["v2ProPlus"].decoder)),
+    "s2d_v2": (
+        names.DISCRIMINATOR,
+        lambda: shapes.discriminator(FAMILIES["v2"].decoder.discriminator),
+    ),
+    "s2d_v2Pro": (
+        names.DISCRIMINATOR,
+        lambda: shapes.discriminator(FAMILIES["v2Pro"].decoder.discriminator),
+    ),
     "hubert_base": (names.HUBERT, lambda: shapes.encoder(ENCODERS["hubert-base"])),
     "bert_large": (names.ROBERTA, lambda: shapes.encoder(ENCODERS["roberta-large"])),
     "eres2netv2": (names.ERES2NETV2, lambda: shapes.encoder(ENCODERS["eres2netv2"])),

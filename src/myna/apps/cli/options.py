@@ -18,15 +18,17 @@ from myna.errors import TextError
 
 Settings = TypeVar("Settings")
 
-_TYPES = {"int": int, "int | None": int, "float": float}
+_TYPES = {"int": int, "int | None": int, "float": float, "str": str}
 
 
 def add_settings(parser: argparse.ArgumentParser, kind: type[Any]) -> None:
     """One option for each field of a settings class."""
-    group = parser.add_argument_group(f"{kind.__name__.lower()} settings")
+    name = kind.__name__.removesuffix("Settings").lower()
+    group = parser.add_argument_group(f"{name} settings")
     words = field_docs(kind)
     for each in fields(kind):
-        default = "" if each.default is None else f" (default: {each.default:g})"
+        shown = each.default if isinstance(each.default, str) else f"{each.default or 0:g}"
+        default = "" if each.default in (None, "") else f" (default: {shown})"
         group.add_argument(
             _option(each),
             type=_TYPES[str(each.type)],

@@ -1,0 +1,91 @@
+"""A model from drawn weights: its codebook is found, then both nets learn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from myna.audio.recordings import read
+from myna.checkpoints import store
+from myna.checkpoints.store import ModelFolder
+from myna.dataset.features import recording_of
+from myna.dataset.prepare import PreparedSet
+from myna.datatypes import Audio
+from myna.errors import CheckpointError
+from myna.specs import family as family_called
+from myna.training.fresh import fresh
+from myna.training.learning import learners
+from myna.training.recipes import Recipe
+from myna.training.voice import Plan, Reporter, compute_features, started_as, train
+
+_START = "start"
+_CODEBOOK_SECONDS = 3600.0
+"""Speech that the codebook is found from, at most."""
+
+
+def train_model(
+    prepared: PreparedSet,
+    family: str,
+    out: str | Path,
+    recipe: Recipe,
+    reporter: Reporter,
+    *,
+    name: str,
+    seed: int = 1234,
+    device: str = "auto",
+) -> ModelFolder | None:
+    """Train a model from scratch, or go on where a run was left; it is installed as `name`.
+
+    What is delivered are the last weights, with what only training needs, so that the model can
+    be fine-tuned.
+
+    Returns:
+        None if Ctrl-C stopped the run; start it again to go on.
+
+    Raises:
+        ConfigError: there is no such family.
+        CheckpointError: the name is unfit, or taken.
+        TrainingError: `out` holds another run, or training failed.
+        ModelNotFoundError: the family's content encoder is not installed.
+    """
+    out = Path(out)
+    family_called(family)
+    if store.installed_path(name).exists():
+        raise CheckpointError(f"A model called {name} is installed already; choose another name.")
+    start = out / _START
+    if not start.exists():
+        reporter.progress("finding the codebook ...")
+        out.mkdir(parents=True, exist_ok=True)
+        fresh(family, start, _some(prepared), seed=seed)
+    base = store.open_model(start)
+    found = compute_features(prepared, base, device, reporter)
+    learning = learners(base, found, recipe, seed=seed)
+    facts = started_as(prepared, found, base, recipe, seed)
+    plan = Plan.read(out, facts, learning) or Plan.make(
+        out, facts, learning, device, None, reporter
+    )
+    for learner in plan.learners:
+        if not train(learner, out, device, reporter):
+            return None
+    return store.write(
+        store.installed_path(name),
+        kind=store.VOICE_MODEL,
+        spec=family,
+        name=name,
+        parts={
+            learner.name: learner.learnt(out / learner.name, "last", keep_training=True)
+            for learner in plan.learners
+        },
+        provenance={"sources": "trained from scratch", "run": facts},
+    )
+
+
+def _some(prepared: PreparedSet) -> list[Audio]:
+    """Recordings of clips, from all over the set."""
+    clips = sorted(prepared.clips, key=lambda clip: clip.id)  # ids are as good as random
+    found, seconds = [], 0.0
+    for clip in clips:
+        found.append(read(recording_of(prepared.folder, clip)))
+        seconds += clip.seconds
+        if seconds >= _CODEBOOK_SECONDS:
+            break
+    return found

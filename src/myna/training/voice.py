@@ -1,0 +1,302 @@
+"""From a prepared set to a voice of one speaker, in one go: what `myna train voice` does.
+
+Features, both nets, a choice among what training gave, a model and a voice file. Every stage is
+taken up where it was left, so a run that was stopped goes on when it is started again:
+
+    plan.json           what the run is: its clips, the base model, the forecast
+    recipe.toml         the recipe, every value written out
+    token_model/        the run of the token model, see `myna.training.loop`
+    decoder/            that of the decoder
+    candidates/         models that were measured
+    listen/             a few sentences that were not trained on: recorded, before, after
+    report.json         what was measured
+    NAME.voice          the voice; its model is installed under the same name
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from myna import config
+from myna.checkpoints import store
+from myna.checkpoints.store import ModelFolder
+from myna.dataset.features import FeatureSet, features
+from myna.dataset.prepare import PreparedSet
+from myna.engines.torch_engine import TorchEngine
+from myna.errors import CheckpointError, MissingExtraError, MynaError, TrainingError
+from myna.files import replacing
+from myna.training.delivering import Delivered, deliver, run_digest
+from myna.training.forecasts import Forecast, forecast
+from myna.training.learning import Learner, learners
+from myna.training.loop import Progress, run
+from myna.training.plots import plot
+from myna.training.recipes import Recipe
+from myna.training.task import LoopSettings
+
+_PLAN = "plan.json"
+
+
+class Reporter(Protocol):
+    """Told how far the work is; the words are for people."""
+
+    def say(self, text: str) -> None:
+        """Something that stays."""
+
+    def progress(self, text: str) -> None:
+        """Something that the next one replaces."""
+
+
+def train_voice(
+    prepared: PreparedSet,
+    base: ModelFolder,
+    out: str | Path,
+    recipe: Recipe,
+    reporter: Reporter,
+    *,
+    name: str,
+    seed: int = 1234,
+    device: str = "auto",
+    minutes: float | None = None,
+    licence: str = "",
+    consent: str = "",
+) -> Delivered | None:
+    """Fine-tune a model on one speaker, and make a voice of it; or go on where a run was left.
+
+    Args:
+        prepared: clips of one speaker.
+        base: what to start from; it keeps what only training needs.
+        out: the run's folder.
+        name: of the voice and of its model, which is installed under it.
+        minutes: that training may take by forecast; fewer steps are taken to keep to it.
+
+    Returns:
+        None if Ctrl-C stopped the run; start it again to go on.
+
+    Raises:
+        TrainingError: there is too little to train on, `out` holds another run, or training failed.
+        CheckpointError: the name is unfit, or taken by another model.
+        MynaError: as features, cloning and speaking.
+    """
+    out = Path(out)
+    _check(prepared, name, out)
+    out.mkdir(parents=True, exist_ok=True)
+    found = compute_features(prepared, base, device, reporter)
+    learning = learners(base, found, recipe, seed=seed)
+    facts = started_as(prepared, found, base, recipe, seed)
+    plan = Plan.read(out, facts, learning) or Plan.make(
+        out, facts, learning, device, minutes, reporter
+    )
+    for learner in plan.learners:
+        if not train(learner, out, device, reporter):
+            return None
+    return deliver(
+        plan.learners,
+        found,
+        prepared.folder,
+        base,
+        out,
+        reporter.progress,
+        name=name,
+        run=run_digest(facts),
+        licence=licence,
+        consent=consent,
+        seed=seed,
+        device=device,
+    )
+
+
+def started_as(
+    prepared: PreparedSet, found: FeatureSet, base: ModelFolder, recipe: Recipe, seed: int
+) -> dict[str, Any]:
+    """What a run is, as JSON values: it goes on only as the same."""
+    return {
+        "set": prepared.folder.name,
+        "clips": [row.clip.id for row in found.rows],
+        "base": base.fingerprint,
+        "recipe": config.as_toml(recipe),
+        "seed": seed,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run was started as."""
+
+    learners: tuple[Learner, ...]
+    """With the settings that the run keeps to."""
+    seconds: Mapping[str, float]
+    """Forecast, by learner."""
+
+    @classmethod
+    def make(
+        cls,
+        out: Path,
+        facts: Mapping[str, Any],
+        learning: Sequence[Learner],
+        device: str,
+        minutes: float | None,
+        reporter: Reporter,
+    ) -> Plan:
+        """Forecast time and memory, say so, and keep it."""
+        settled, seconds, settings = [], {}, {}
+        for learner in learning:
+            reporter.progress(f"trying a few steps of the {_words(learner.name)} ...")
+            expected = forecast(
+                learner.task, learner.examples, learner.held_out, learner.settings, device=device
+            )
+            if not expected.memory.fits:
+                raise TrainingError(f"The {_words(learner.name)}: {expected.memory}")
+            allowed = None if minutes is None else 60 * minutes / len(learning)
+            steps = _steps(expected, learner.settings.steps, allowed)
+            learner = replace(learner, settings=replace(expected.settings, steps=steps))
+            seconds[learner.name] = expected.seconds * steps / expected.settings.steps
+            settings[learner.name] = config.as_toml(learner.settings)
+            settled.append(learner)
+            reporter.say(
+                f"{_words(learner.name)}: {steps} steps, about {_time(seconds[learner.name])}. "
+                f"{expected.memory}"
+            )
+        kept = {**facts, "settings": settings, "forecast_seconds": seconds}
+        _write_json(out / _PLAN, kept)
+        with replacing(out / "recipe.toml") as temporary:
+            temporary.write_text(facts["recipe"], encoding="utf-8", newline="\n")
+        reporter.say(f"In all about {_time(sum(seconds.values()))}, then a few sentences to judge.")
+        return cls(learners=tuple(settled), seconds=seconds)
+
+    @classmethod
+    def read(cls, out: Path, facts: Mapping[str, Any], learning: Sequence[Learner]) -> Plan | None:
+        """The plan of a run that was started before, or None."""
+        if not (out / _PLAN).is_file():
+            return None
+        try:
+            kept = json.loads((out / _PLAN).read_text(encoding="utf-8"))
+            changed = [name for name, value in facts.items() if kept[name] != value]
+            settings = {
+                name: config.parse(text, LoopSettings) for name, text in kept["settings"].items()
+            }
+            settled = [replace(each, settings=settings[each.name]) for each in learning]
+            seconds = {name: float(value) for name, value in kept["forecast_seconds"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise TrainingError(f"{out / _PLAN} is damaged ({error}); use a new folder.") from error
+        if changed:
+            raise TrainingError(
+                f"{out} holds a run with another {', '.join(changed)}. Go on with what it was "
+                f"started with, or give this one a folder of its own."
+            )
+        return cls(learners=tuple(settled), seconds=seconds)
+
+
+def _check(prepared: PreparedSet, name: str, out: Path) -> None:
+    if len(prepared.speakers) != 1:
+        raise TrainingError(
+            f"{prepared.folder} holds clips of {len(prepared.speakers)} speakers "
+            f"({', '.join(prepared.speakers[:5])}); a voice is of one. Prepare a set of one "
+            f"speaker, with `myna prepare --speaker NAME`."
+        )
+    taken = store.installed_path(name)
+    if taken.exists() and not _is_ours(taken, out):
+        raise CheckpointError(
+            f"A model called {name} is installed already; choose another name, or remove it with "
+            f"`myna models remove {name}`."
+        )
+
+
+def _is_ours(installed: Path, out: Path) -> bool:
+    """Whether an installed model came of this very run."""
+    try:
+        kept = json.loads((out / _PLAN).read_text(encoding="utf-8"))
+        found = store.open_model(installed).provenance["run"]
+        return bool(found == run_digest(kept))
+    except (OSError, ValueError, KeyError, MynaError):
+        return False
+
+
+def compute_features(
+    prepared: PreparedSet, base: ModelFolder, device: str, reporter: Reporter
+) -> FeatureSet:
+    """Features of a set as the base model hears it; says what had to be left out.
+
+    Raises:
+        TrainingError: nothing is left.
+    """
+    engine = TorchEngine(base, device=device)
+
+    def progress(done: int, total: int) -> None:
+        reporter.progress(f"features: {done} of {total} clips")
+
+    found = features(
+        prepared.folder,
+        prepared.clips,
+        engine,
+        improved=base.family.improved_reading,
+        on_progress=progress,
+    )
+    for clip in found.dropped:
+        reporter.say(f"left out {clip.source} from {clip.start:.1f} s: {clip.reason}")
+    if not len(found):
+        raise TrainingError(f"No clip of {prepared.folder} can be trained on; see above why.")
+    seconds = sum(row.clip.seconds for row in found.rows)
+    reporter.say(f"{len(found)} clips, {_time(seconds)} of speech")
+    return found
+
+
+def train(learner: Learner, out: Path, device: str, reporter: Reporter) -> bool:
+    """Train one net in its folder of the run; False if Ctrl-C stopped it."""
+    words = _words(learner.name)
+
+    def progress(at: Progress) -> None:
+        left = "" if at.seconds_left is None else f", {_time(at.seconds_left)} left"
+        losses = ", ".join(f"{name} {value:.3g}" for name, value in at.losses.items())
+        reporter.progress(f"{words}: step {at.step} of {at.steps}{left}; {losses}")
+
+    folder = out / learner.name
+    outcome = run(
+        learner.task,
+        learner.examples,
+        learner.held_out,
+        learner.settings,
+        folder,
+        device=device,
+        tensorboard=learner.tensorboard,
+        on_progress=progress,
+    )
+    if outcome.stopped_by in ("interrupt", "stop"):
+        reporter.say(f"Stopped, with everything saved in {out}; start it again to go on.")
+        return False
+    with suppress(MissingExtraError):
+        plot(folder, out / f"{learner.name}.png")
+    best = ""
+    if outcome.best_loss is not None:
+        best = f"; held-out loss {outcome.best_loss:.4g} at step {outcome.best_step}"
+    why = ", no better for a while" if outcome.stopped_by == "patience" else ""
+    reporter.say(f"{words}: {outcome.steps} steps in {_time(outcome.seconds)}{why}{best}")
+    return True
+
+
+def _steps(expected: Forecast, steps: int, allowed: float | None) -> int:
+    if allowed is None or expected.seconds <= allowed:
+        return steps
+    return max(1, math.floor(steps * allowed / expected.seconds))
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _time(seconds: float) -> str:
+    """In words: 45 s, 12 min, 3.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _write_json(path: Path, facts: Mapping[str, Any]) -> None:
+    with replacing(path) as temporary:
+        text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
