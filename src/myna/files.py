@@ -1,14 +1,21 @@
-"""Files appear whole or not at all, and are known by what is in them."""
+"""Files appear whole or not at all, and are known by what is in them; folders have one writer."""
 
 import errno
 import hashlib
 import os
 import secrets
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from myna.errors import MynaError
+
 _BLOCK = 1 << 20
+_LOCK = ".running"
+_GLANCE = 0.1
+"""Seconds after which somebody who only looked whether a folder is locked has let go."""
 
 
 @contextmanager
@@ -42,6 +49,61 @@ def sha256(path: str | Path) -> str:
         while block := stream.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+@contextmanager
+def locked(folder: Path, error: type[MynaError]) -> Iterator[None]:
+    """Hold a folder within the block, so that no other run writes to it; it is made if need be.
+
+    The lock ends with the process that holds it, however that ends.
+
+    Raises:
+        MynaError: of the kind given: another run holds it, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as trouble:
+        raise error(f"The folder {folder} cannot be written ({trouble}).") from trouble
+    try:
+        if not _lock(descriptor):
+            time.sleep(_GLANCE)
+        if not _lock(descriptor):
+            raise error(
+                f"A run is already going on in {folder}. Wait for it, stop it, or choose another "
+                f"folder."
+            )
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a run holds the folder now."""
+    try:
+        descriptor = os.open(folder / _LOCK, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Take the lock if nobody holds it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def data_folder() -> Path:

@@ -101,7 +101,7 @@ def read(path: str | Path) -> tuple[Clip, ...]:
     if not path.is_file():
         raise DatasetError(f"There is no manifest {path}; make one with `myna prepare`.")
     clips = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
         if not line.strip():
             continue
         try:

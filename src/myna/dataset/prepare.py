@@ -24,7 +24,7 @@ from myna.dataset.manifest import Clip
 from myna.dataset.running import STAGES, WORK, OnProgress, Runner
 from myna.dataset.settings import PrepareSettings
 from myna.errors import ConfigError, DatasetError
-from myna.files import replacing
+from myna.files import locked, replacing
 
 MANIFEST, LIST, FACTS, REPORT, CLIPS = (
     "manifest.jsonl",
@@ -110,17 +110,36 @@ def prepare(
 
     Raises:
         DatasetError: there are no recordings, no clip is left to use, a list is not well formed,
-            or `out` holds something else.
+            or `out` holds something else, or another run writes to it.
         MynaError: something that was asked for is not installed.
         OSError: something cannot be read or written. What is finished is kept.
     """
-    from myna.dataset.report import write_report
-    from myna.dataset.stages import stages
-
     source, out, settings = Path(source), Path(out), settings or PrepareSettings()
     if not 1 <= jobs <= _MOST_JOBS:
         raise ConfigError(f"jobs is {jobs}; it goes from 1 to {_MOST_JOBS}.")
     _claim(out)
+    with locked(out, DatasetError):
+        made = _made(source, out, settings, jobs, clean, on_progress)
+    if not made.clips:
+        words = ", ".join(f"{count} {word}" for word, (count, _) in made.dropped_by_word().items())
+        raise DatasetError(
+            f"No clip of {source} can be used: {words}. {out / REPORT} has the reason for each."
+        )
+    return made
+
+
+def _made(
+    source: Path,
+    out: Path,
+    settings: PrepareSettings,
+    jobs: int,
+    clean: bool,
+    on_progress: OnProgress | None,
+) -> PreparedSet:
+    """The set, which may have no clips to use."""
+    from myna.dataset.report import write_report
+    from myna.dataset.stages import stages
+
     found = find(
         source,
         speaker=settings.speaker,
@@ -157,13 +176,7 @@ def prepare(
     _write(out, clips, facts)
     write_report(out, clips, facts)
     _tidy(out, runner.files, clean)
-    made = open_set(out)
-    if not made.clips:
-        words = ", ".join(f"{count} {word}" for word, (count, _) in made.dropped_by_word().items())
-        raise DatasetError(
-            f"No clip of {source} can be used: {words}. {out / REPORT} has the reason for each."
-        )
-    return made
+    return open_set(out)
 
 
 def open_set(folder: str | Path) -> PreparedSet:

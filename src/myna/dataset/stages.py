@@ -15,7 +15,7 @@ from myna.dataset.steps.levelling import Level
 from myna.dataset.steps.loading import Load
 from myna.dataset.steps.measuring import Judge, Measure
 from myna.dataset.steps.voices import Listen, Voices, available
-from myna.dataset.steps.wording import CheckWords, Transcribe
+from myna.dataset.steps.wording import CheckSounds, CheckWords, Transcribe, recogniser
 
 
 def stages(settings: PrepareSettings, recordings: Mapping[str, Recording]) -> tuple[Step, ...]:
@@ -52,6 +52,7 @@ def stages(settings: PrepareSettings, recordings: Mapping[str, Recording]) -> tu
         Judge(limits=limits),
         Transcribe(**heard),
         CheckWords(**heard),
+        CheckSounds(recogniser=recogniser()),
         Listen(encoder=encoder),
         Voices(encoder=encoder),
     )

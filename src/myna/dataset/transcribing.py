@@ -210,6 +210,9 @@ class _Moonshine:
                 f"moonshine hears English, not {language!r}; use another transcriber for it."
             )
         try:
+            # It carries words over from what it heard before; silence makes it forget.
+            silence = np.zeros(2 * CONTENT_RATE, dtype=np.float32)
+            self._model.transcribe_without_streaming(silence, CONTENT_RATE)
             lines = self._model.transcribe_without_streaming(_samples(audio), CONTENT_RATE).lines
         except self._failure as error:
             raise EngineError(f"moonshine could not transcribe: {error}.") from error

@@ -29,6 +29,9 @@ from myna.training.seeding import seeded
 _MOST_VECTORS = 100_000
 """Content vectors that the codebook is found from: more than an hour of speech."""
 
+_SOFT = 0.01
+"""Standard deviation of the generator's kernels."""
+
 
 def fresh(
     family: str, out: str | Path, clips: Sequence[Audio], *, seed: int = 0, name: str | None = None
@@ -55,6 +58,7 @@ def fresh(
     with seeded(torch.device("cpu"), seed, "fresh"):
         token_model = _arrays(TokenModel(spec.token_model))
         decoder = _arrays(Decoder(spec.decoder, training=True))
+    _start_quietly(decoder, seed)
     # Two frames of content become one token: at first their mean.
     kernel = decoder["content_downsample.weight"]
     decoder["content_downsample.weight"] = np.zeros_like(kernel)
@@ -67,6 +71,22 @@ def fresh(
     vectors = _vectors(folder, clips)
     decoder["codebook.weight"] = centres(vectors, spec.decoder.codes, seed=seed).numpy()
     return _write(out, name, family, token_model, decoder, seed, clips)
+
+
+def _start_quietly(decoder: dict[str, NDArray[Any]], seed: int) -> None:
+    """Weights that training starts well from: a flow that changes nothing, and a soft generator.
+
+    Source: the initial values of VITS (arXiv:2106.06103) and HiFi-GAN (arXiv:2010.05646).
+    """
+    random = np.random.default_rng(seed)
+    for name, value in decoder.items():
+        if name.startswith("flow.") and ".last." in name:
+            decoder[name] = np.zeros_like(value)
+        elif name.startswith("generator.") and name.endswith(".weight_v"):
+            drawn = random.normal(0.0, _SOFT, value.shape).astype(np.float32)
+            length = np.sqrt(np.square(drawn).sum(tuple(range(1, drawn.ndim)), keepdims=True))
+            decoder[name] = drawn
+            decoder[name.replace("weight_v", "weight_g")] = length
 
 
 def _arrays(net: nn.Module) -> dict[str, NDArray[Any]]:

@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from myna.errors import ConfigError, TrainingError
+from myna.files import locked
 from myna.training.averages import Average
 from myna.training.batches import ahead, check, from_place, share
 from myna.training.device_memory import gpu_use, used_bytes
 from myna.training.evaluating import held_out_losses, samples
-from myna.training.folder_lock import locked
 from myna.training.interrupts import Interrupts, heard
 from myna.training.logs import Logs
 from myna.training.precision import PRECISIONS
@@ -110,7 +110,7 @@ def run(
         log.warning("There are no held-out examples, so nothing tells which weights are best.")
     with (
         joined(device) as group,
-        locked(folder) if group.first else nullcontext(),
+        locked(folder, TrainingError) if group.first else nullcontext(),
         heard() as interrupts,
     ):
         training = _Run(task, examples, held_out, settings, folder, group)

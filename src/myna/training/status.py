@@ -11,8 +11,7 @@ from statistics import median
 from typing import Any
 
 from myna.errors import TrainingError
-from myna.files import replacing
-from myna.training.folder_lock import is_locked
+from myna.files import is_locked, replacing
 from myna.training.logs import LOG, lines
 from myna.training.state import checkpoint
 from myna.training.task import LoopSettings

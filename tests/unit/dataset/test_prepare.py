@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +18,10 @@ from myna.dataset import lists, manifest
 from myna.dataset.prepare import PreparedSet, open_set, prepare
 from myna.dataset.running import Progress
 from myna.dataset.settings import PrepareSettings
+from myna.dataset.steps.wording import recogniser
 from myna.datatypes import Audio
-from myna.errors import ConfigError, DatasetError
-
-pytest.importorskip("matplotlib")
+from myna.errors import ConfigError, DatasetError, TrainingError
+from myna.files import locked
 
 TEXT = "Good morning to you, said the quick brown fox."
 RATE = 16_000
@@ -46,6 +47,14 @@ def talk(seconds: float = 3.0, *, seed: int = 0, rate: int = RATE) -> Audio:
 
 def changed(audio: Audio, samples: object) -> Audio:
     return Audio(np.asarray(samples, dtype=np.float32), audio.rate)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def deaf() -> Iterator[None]:
+    """What buzzes here is no speech, and our recogniser would rightly say so."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("myna.dataset.stages.recogniser", lambda: "")
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +184,7 @@ def test_other_settings_equal_a_new_set(recordings: Path, copied: Path, tmp_path
 
 def test_clean_leaves_only_the_set(recordings: Path, straight: PreparedSet, copied: Path) -> None:
     made = prepare(recordings, copied, SETTINGS, clean=True)
-    assert {path.name for path in made.folder.iterdir()} == {
+    assert {path.name for path in made.folder.iterdir() if path.name[0] != "."} == {
         "clips",
         "manifest.jsonl",
         "report.html",
@@ -307,3 +316,22 @@ def test_damaged_sets_are_refused(tmp_path: Path, damage: tuple[str, str], messa
 def test_settings_are_checked(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         PrepareSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_words_that_are_not_heard_are_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The buzz of the tests is taken for speech by all that went before, and says no words."""
+    monkeypatch.setattr("myna.dataset.stages.recogniser", recogniser)
+    keep(tmp_path / "in", "one", talk(seed=1))
+    keep(tmp_path / "in", "two", talk(seed=2))
+    with pytest.raises(DatasetError, match="2 wrong text"):
+        prepare(tmp_path / "in", tmp_path / "set", SETTINGS)
+
+
+def test_one_run_at_a_time(recordings: Path, tmp_path: Path) -> None:
+    with (
+        locked(tmp_path / "set", TrainingError),
+        pytest.raises(DatasetError, match="A run is already going on"),
+    ):
+        prepare(recordings, tmp_path / "set", SETTINGS)
