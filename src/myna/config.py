@@ -56,7 +56,7 @@ def parse(
     """`read`, of TOML that is at hand; errors call it `name`."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # as for numbers of thousands of digits
         raise ConfigError(f"{name} is no TOML: {error}.") from error
     origins: dict[str, str] = {}
     for override in overrides:
@@ -81,7 +81,7 @@ class _Given:
     def value(self) -> Any:
         try:
             table = tomllib.loads(f"value = {self.text}")
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             return self.text
         return table["value"] if len(table) == 1 else self.text
 
@@ -161,7 +161,10 @@ class _Reader:
 
     def scalar(self, value: Any, kind: Any, path: str) -> Any:
         if kind is float and type(value) is int:
-            value = float(value)
+            try:
+                value = float(value)
+            except OverflowError:
+                raise self.wrong(path, "expected a number, found one too large.") from None
         if type(value) is not kind:
             raise self.wrong(path, f"expected {_KINDS[kind]}, found {_shown(value)}.")
         if kind is float and math.isnan(value):

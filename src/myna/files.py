@@ -58,13 +58,11 @@ def locked(folder: Path, error: type[MynaError]) -> Iterator[None]:
     The lock ends with the process that holds it, however that ends.
 
     Raises:
-        MynaError: of the kind given: another run holds it, or it cannot be written.
+        MynaError: of the kind given: another run holds it.
+        OSError: it cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as trouble:
-        raise error(f"The folder {folder} cannot be written ({trouble}).") from trouble
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if not _lock(descriptor):
             time.sleep(_GLANCE)

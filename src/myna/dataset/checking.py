@@ -187,8 +187,9 @@ def check_sounds(
     """Hold the words of a clip against the sounds that our own recogniser hears.
 
     `quality` gets `sound_score`, see `Alignment.score`, which decides, and `sound_error`, the share
-    of sounds that differ, which is high for right texts, too. Languages that the recogniser does
-    not hear pass.
+    of sounds that differ, which is high for right texts, too. There is no score, and the text is
+    wrong, where the audio is too short for so many sounds. Languages that the recogniser does not
+    hear pass.
     """
     limits = limits or TextLimits()
     if not clip.text.strip() or clip.language not in set(hearing.languages) & set(SOUNDING):
@@ -196,16 +197,17 @@ def check_sounds(
     given = heard(spoken_phones(clip.text, clip.language), clip.language)
     if not given:
         return clip.drop("no words", f"Nothing in {_short(clip.text)} can be read aloud.")
+    found: list[str] = []
+    # What was measured before was measured on other audio.
+    quality = {name: each for name, each in clip.quality.items() if name != "sound_score"}
     try:
         found = [each.symbol for each in hearing.phones(audio, clip.language)]
         score = hearing.align(audio, given).score
     except AudioError as error:  # too short for so many sounds
-        return clip.drop("wrong text", str(error))
-    measured = {
-        "sound_score": round(score, 3),
-        "sound_error": round(error_rate(given, found), 3),
-    }
-    clip = replace(clip, quality={**clip.quality, **measured})
+        quality["sound_error"] = round(error_rate(given, found), 3)
+        return replace(clip, quality=quality).drop("wrong text", str(error))
+    quality |= {"sound_score": round(score, 3), "sound_error": round(error_rate(given, found), 3)}
+    clip = replace(clip, quality=quality)
     says = (
         f"Its text fits what is heard with {score:.1f} per sound; right ones have "
         f"{limits.strange:g} and more. Heard are: {' '.join(found) or 'no sounds'}."

@@ -26,6 +26,9 @@ ENDINGS = frozenset(
 )
 """Of files that libsndfile or PyAV may read; whether they do is seen when they are read."""
 
+_OF_SETS = ({"stages", "work"}, {"clips", "manifest.jsonl", "set.json"})
+"""What is in folders that `myna prepare` began, and finished."""
+
 _PLAIN = (".txt", ".lab")
 _USUAL_PLACES = ("", "wavs", "clips", "audio")
 """Where well-known sets keep the recordings that a list beside these folders names."""
@@ -77,7 +80,7 @@ def find(
             formed or contradicts another.
         OSError: something cannot be read.
     """
-    speaker = speaker or source.resolve().stem or "speaker"
+    speaker = speaker or _speaker(source.resolve().stem)
     if source.is_dir():
         paths, words = _in_folder(source, leave_out, tier)
         base = source
@@ -104,6 +107,17 @@ def find(
             f"{rows[0][1].path}. Paths in a list are absolute, or relative to the list's folder."
         )
     return found
+
+
+def readable(name: str) -> str:
+    """The name of a file, or words that quote it, as text that can be written down."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _speaker(name: str) -> str:
+    """A name that lists can say, made of a file's."""
+    kept = "".join(c if c.isprintable() and c != "|" else " " for c in readable(name))
+    return " ".join(kept.split()) or "speaker"
 
 
 def _in_folder(
@@ -136,17 +150,36 @@ def _in_folder(
 
 
 def _files(folder: Path, leave_out: Path | None) -> Iterator[Path]:
-    """All ordinary files below, hidden ones left out; each folder once, however often linked."""
+    """All ordinary files below, hidden ones left out; each folder once, however often linked.
+
+    A folder that cannot be searched is left out with a warning, and so is a set, whose clips were
+    made of recordings that are here already, as a rule.
+    """
+
+    def unsearched(error: OSError) -> None:
+        if error.filename == os.fspath(folder):
+            raise error
+        LOG.warning("%s cannot be searched (%s); left out.", error.filename, error.strerror)
+
     seen = {_identity(leave_out)} if leave_out is not None and leave_out.is_dir() else set()
-    for at, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    for at, folders, names in os.walk(folder, onerror=unsearched, followlinks=True):
         identity = _identity(Path(at))
         if identity in seen:
             folders.clear()
             continue
         seen.add(identity)
+        if any(marks <= {*folders, *names} for marks in _OF_SETS):
+            LOG.warning(
+                "%s is a set that `myna prepare` made; left out. Its train.list can be given to "
+                "prepare its clips again.",
+                at,
+            )
+            folders.clear()
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         paths = (Path(at, name) for name in names if not name.startswith("."))
-        yield from (path for path in paths if path.is_file())
+        # Path's own way to ask raises on names that are too long
+        yield from (path for path in paths if os.path.isfile(path))
 
 
 def _identity(folder: Path) -> tuple[int, int]:
@@ -159,7 +192,7 @@ def _beside(path: Path, tier: str) -> dict[Path, Sequence[Line]]:
     found: list[Path] = []
     for ending in (".TextGrid", ".textgrid", ".srt", ".vtt", *_PLAIN):
         other = path.with_suffix(ending)
-        if other.is_file() and not any(other.samefile(each) for each in found):
+        if os.path.isfile(other) and not any(other.samefile(each) for each in found):
             found.append(other)
     if not found:
         return {}
@@ -170,7 +203,7 @@ def _beside(path: Path, tier: str) -> dict[Path, Sequence[Line]]:
         )
     plain = found[0].suffix.lower() in _PLAIN
     lines = lists.read_plain(found[0]) if plain else timed.read(found[0], tier=tier)
-    return {path: [replace(line, origin=found[0].name) for line in lines]}
+    return {path: [replace(line, origin=readable(found[0].name)) for line in lines]}
 
 
 def _of_list(path: Path) -> dict[Path, Sequence[Line]]:
@@ -187,7 +220,7 @@ def _of_list(path: Path) -> dict[Path, Sequence[Line]]:
                 f"{line.path}."
             )
         if same is None:
-            lines.append(replace(line, origin=path.name))
+            lines.append(replace(line, origin=readable(path.name)))
     for lines in by_file.values():
         wholes = [line for line in lines if line.start is None]
         if wholes and len(lines) > 1:
@@ -204,7 +237,7 @@ def _place(folder: Path, name: str) -> Path:
     for place in _USUAL_PLACES:
         for ending in ("", ".wav", ".flac"):
             path = folder / place / (name + ending)
-            if os.path.isfile(path):  # unlike Path's, it bears any name a stranger may write
+            if os.path.isfile(path):
                 return path
     return folder / name
 
@@ -214,7 +247,7 @@ def _row(
 ) -> tuple[Clip, Recording]:
     """A clip that stands for the file, and what is known of the file."""
     relative = path.relative_to(base) if path.is_relative_to(base) else path
-    source = os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
+    source = readable(relative.as_posix())
     first = next(iter(lines), Line(path=""))
     parts = tuple(line for line in lines if line.start is not None)
     clip = Clip(

@@ -189,6 +189,17 @@ def seconds_of(path: Path, number: int, start: float, end: float) -> tuple[float
     return start, end
 
 
+def speaker_name(path: Path, number: int, name: str) -> str:
+    """A speaker's name, checked.
+
+    Raises:
+        DatasetError: it has a `|`, which the list that we write could not say.
+    """
+    if "|" in name:
+        raise wrong(path, number, f"a speaker's name has no '|', found {_shown(name)}")
+    return name
+
+
 def _of_bars(path: Path, text: str) -> Iterator[Line]:
     for number, line in _lines(path, text):
         parts = line.split("|", 3)
@@ -257,7 +268,7 @@ def _of_row(path: Path, number: int, header: Sequence[str], row: Sequence[str]) 
     return Line(
         path=_path(path, number, cells["path"]),
         text=cells.get("text", ""),
-        speaker=cells.get("speaker", ""),
+        speaker=speaker_name(path, number, cells.get("speaker", "")),
         language=_language(path, number, cells.get("language", "")),
         start=start,
         end=end,

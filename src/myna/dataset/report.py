@@ -283,8 +283,7 @@ def _examples(folder: Path, kept: Sequence[Clip]) -> str:
 def _settings(facts: Mapping[str, Any]) -> str:
     settings = facts.get("settings", {})
     rows = [[str(name), str(value)] for name, value in dict(settings).items() if value != ""]
-    if facts.get("licence"):
-        rows.append(["licence", str(facts["licence"])])
+    rows.append(["recordings found", str(facts.get("recordings", "unknown"))])
     rows.append(["Myna", str(facts.get("myna", "unknown"))])
     return html.section("How it was made", html.table(["setting", "value"], rows))
 

@@ -6,8 +6,8 @@ fetch anything but the clips beside it.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
-from html import escape
 from urllib.parse import quote
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; media-src 'self' file:"
@@ -59,6 +59,12 @@ audio { display: block; width: 100%; max-width: 24rem; height: 2.25rem; margin-t
   h2, .clip, svg { break-inside: avoid; break-after: auto; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
+
+
+def escape(text: str) -> str:
+    """For the page: no markup, and no characters that turn lines around or steer a terminal."""
+    plain = "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text)
+    return html.escape(plain)
 
 
 def page(heading: str, sections: Iterable[str]) -> str:

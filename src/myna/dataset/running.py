@@ -11,10 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import multiprocessing
-import os
-import signal
-import threading
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -26,6 +22,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
 from myna.dataset.manifest import Clip
+from myna.dataset.processes import deaf, processes
 from myna.errors import (
     ConfigError,
     DatasetError,
@@ -48,14 +45,6 @@ _AHEAD = 4
 
 _NOT_THE_CLIP = (ConfigError, MissingExtraError, ModelNotFoundError, DownloadError)
 """Errors that every clip would have; they end the run."""
-
-_MATHS_THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +103,7 @@ class Step(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a step is."""
+    """How far a step is, in clips."""
 
     step: str
     done: int
@@ -206,17 +195,18 @@ class Runner:
     ) -> Iterator[tuple[int, tuple[Clip, ...]]]:
         """Index and result of each missing unit, as they are finished."""
         name = steps[missing[0]].name
-        started, total = time.monotonic(), len(units)
-        self._on_progress(Progress(name, total - len(missing), total, None))
+        started, total = time.monotonic(), sum(map(len, units))
+        done = before = total - sum(len(units[index]) for index in missing)
+        self._on_progress(Progress(name, done, total, None))
         jobs = min(self.jobs, steps[missing[0]].most_processes or self.jobs)
-        todo = [
-            (index, (steps[index], units[index], Place(self.folder, name))) for index in missing
-        ]
+        place = Place(self.folder, name)
+        todo = [(index, (steps[index], units[index], place)) for index in missing]
         results = self._here(todo) if self.jobs == 1 else self._elsewhere(todo, jobs)
-        for count, (index, made) in enumerate(results, 1):
+        for index, made in results:
             yield index, made
-            left = (time.monotonic() - started) / count * (len(missing) - count)
-            self._on_progress(Progress(name, total - len(missing) + count, total, left))
+            done += len(units[index])
+            left = (time.monotonic() - started) / (done - before) * (total - done)
+            self._on_progress(Progress(name, done, total, left))
 
     def _here(self, todo: Sequence[tuple[int, Any]]) -> Iterator[tuple[int, tuple[Clip, ...]]]:
         for index, unit in todo:
@@ -226,16 +216,16 @@ class Runner:
         self, todo: Sequence[tuple[int, Any]], jobs: int
     ) -> Iterator[tuple[int, tuple[Clip, ...]]]:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self.jobs, multiprocessing.get_context("spawn"), initializer=_prepare_process
-            )
+            self._pool = processes(self.jobs)
         ahead = jobs * _AHEAD if jobs == self.jobs else jobs
         waiting: dict[Future[tuple[Clip, ...]], int] = {}
         rest = iter(todo)
         try:
             while True:
                 for index, unit in rest:
-                    waiting[self._pool.submit(_run, *unit)] = index
+                    with deaf():  # it may start a process
+                        future = self._pool.submit(_run, *unit)
+                    waiting[future] = index
                     if len(waiting) >= ahead:
                         break
                 if not waiting:
@@ -297,21 +287,6 @@ def _run(step: Step, clips: tuple[Clip, ...], place: Place) -> tuple[Clip, ...]:
         if step.whole:
             raise
         return tuple(clip.drop(step.fault, str(error)) for clip in clips)
-
-
-def _prepare_process() -> None:
-    """Make a new process one that computes with one thread and ends when its parent does."""
-    os.environ.update(dict.fromkeys(_MATHS_THREADS, "1"))
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 def _key(step: Step, clips: Sequence[Clip]) -> str:

@@ -15,7 +15,8 @@ from myna.dataset.steps.levelling import Level
 from myna.dataset.steps.loading import Load
 from myna.dataset.steps.measuring import Judge, Measure
 from myna.dataset.steps.voices import Listen, Voices, available
-from myna.dataset.steps.wording import CheckSounds, CheckWords, Transcribe, recogniser
+from myna.dataset.steps.wording import NONE, CheckSounds, CheckWords, Transcribe, recogniser
+from myna.dataset.transcribing import check_installed
 
 
 def stages(settings: PrepareSettings, recordings: Mapping[str, Recording]) -> tuple[Step, ...]:
@@ -30,6 +31,8 @@ def stages(settings: PrepareSettings, recordings: Mapping[str, Recording]) -> tu
     """
     limits = QualityLimits(noisy_db=settings.noisy, too_noisy_db=settings.too_noisy)
     encoder = available(settings.speaker_check)
+    if settings.transcriber != NONE:
+        check_installed(settings.transcriber)
     heard = {
         "transcriber": settings.transcriber,
         "model": settings.model,

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from myna.dataset.lists import MOST_CHARACTERS, Line, read_text, seconds_of, wrong
+from myna.dataset.lists import MOST_CHARACTERS, Line, read_text, seconds_of, speaker_name, wrong
 from myna.errors import DatasetError
 
 SENTENCE_TIERS = ("sentence", "sentences", "utterance", "utterances", "phrase", "phrases", "text")
@@ -154,7 +154,7 @@ def _of_cues(path: Path, text: str) -> Iterator[Line]:
         words = " ".join(_MARKUP.sub("", words).split())
         if words:
             start, end = seconds_of(path, number + at, start, end)
-            speaker = voice[1].strip() if voice else ""
+            speaker = speaker_name(path, number + at, voice[1].strip()) if voice else ""
             yield Line(path="", text=words, speaker=speaker, start=start, end=end, number=number)
 
 

@@ -6,6 +6,7 @@ therefore held against what can be heard, and dropped where the two cannot both 
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import zlib
 from collections.abc import Iterable
@@ -19,7 +20,13 @@ import numpy as np
 from myna.audio.activity import activity
 from myna.audio.resample import HIGH_QUALITY, resample
 from myna.datatypes import in_range
-from myna.errors import AudioError, ConfigError, EngineError, ModelNotFoundError
+from myna.errors import (
+    AudioError,
+    ConfigError,
+    EngineError,
+    MissingExtraError,
+    ModelNotFoundError,
+)
 from myna.extras import require
 from myna.specs import CONTENT_RATE
 
@@ -33,6 +40,12 @@ TRANSCRIBERS = {
     "funasr": "Mandarin and, with SenseVoice, four more; model folders of yours",
 }
 """What each is for."""
+
+_PACKAGES = {
+    "moonshine": "moonshine_voice",
+    "faster-whisper": "faster_whisper",
+    "funasr": "funasr",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +109,20 @@ def open_transcriber(
         case "funasr":
             return _FunAsr(Path(model) if model else None, device, punctuation)
     raise ConfigError(f"There is no transcriber {name!r}; there are {', '.join(TRANSCRIBERS)}.")
+
+
+def check_installed(name: str) -> None:
+    """Check that a transcriber's package is there, before hours of other work.
+
+    Raises:
+        MissingExtraError: it is not; the message says how to install it.
+    """
+    package = _PACKAGES[name]
+    if importlib.util.find_spec(package) is None:
+        raise MissingExtraError(
+            f"Transcribing with {name} needs `{package}`. Install it with: "
+            f"pip install 'myna[{name}]'"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,7 +114,8 @@ def choose(candidates: Sequence[Candidate], preferences: Preferences = Preferenc
     """Choose the best candidate by the rule above; ties beyond it go to the first given.
 
     Raises:
-        TrainingError: there is no candidate, no measure that all have, or none is left in.
+        TrainingError: there is no candidate, several without a measure that all have, or none is
+            left in.
     """
     if not candidates:
         raise TrainingError("There is no checkpoint to choose from; let training run longer.")
@@ -124,7 +125,7 @@ def choose(candidates: Sequence[Candidate], preferences: Preferences = Preferenc
         for measure in MEASURES
         if weights[measure] > 0 and all(getattr(one, measure) is not None for one in candidates)
     )
-    if not counted:
+    if not counted and len(candidates) > 1:
         raise TrainingError(
             "The checkpoints cannot be compared: no measure is known of all of them. "
             f"Measure at least one of {', '.join(MEASURES)} of each."
@@ -205,6 +206,8 @@ def _reason(best: Row, others: Sequence[Row], counted: Sequence[str], least_tota
     figures = ", ".join(
         f"{measure.replace('_', ' ')} {_value(best.candidate, measure):.4g}" for measure in counted
     )
+    if not counted:
+        return f"{best.candidate.name} is the only one, and nothing was measured of it."
     text = f"{best.candidate.name} ({figures}) has a regret of {best.total:.2f}"
     if best.total > least_total:
         return f"{text}, as good as the least of {least_total:.2f}, and is earlier."

@@ -20,19 +20,29 @@ from numpy.typing import NDArray
 
 import myna
 from myna.audio.recordings import read
+from myna.audio.reference import prepare_reference
 from myna.checkpoints import store
 from myna.checkpoints.store import ModelFolder
 from myna.dataset.features import FeatureSet, recording_of
 from myna.dataset.manifest import Clip
 from myna.datatypes import Reference, Voice
 from myna.engines.torch_engine import TorchEngine
-from myna.errors import TrainingError, UnusableReferenceError
+from myna.errors import (
+    CheckpointError,
+    EngineError,
+    MynaError,
+    TextError,
+    TrainingError,
+    UnusableReferenceError,
+)
 from myna.files import replacing
 from myna.synthesis.cloning import clone
 from myna.training.choosing import Candidate, Choice, choose
 from myna.training.judging import Judged, Judges, judge, likeness, open_judges
 from myna.training.learning import Learner
 from myna.training.logs import lines
+from myna.training.memorisation import Report
+from myna.training.remembering import remembered
 from myna.training.state import checkpoint
 
 log = logging.getLogger(__name__)
@@ -45,6 +55,8 @@ _REFERENCES = 8
 _REFERENCE_SECONDS = (3.0, 9.5)
 _BEST_REFERENCE = 7.0
 """Seconds: in the middle of what cloning takes."""
+_LEAST_LOSS = 1e-9
+"""Losses are compared in proportion, so they are taken for no less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +68,8 @@ class Delivered:
     choice: Choice
     measured: Mapping[str, Judged]
     """By candidate, and of the base model under `before`."""
+    remembered: Report | None
+    """Whether the token model learnt its clips by heart; None if nothing was held out."""
 
 
 def deliver(
@@ -82,26 +96,40 @@ def deliver(
 
     Raises:
         TrainingError: there are no weights, or no recording can serve as the reference.
-        CheckpointError: the model cannot be written.
-        MynaError: a candidate cannot speak.
+        CheckpointError: the model cannot be written, or its name has been taken since.
+        MynaError: neither can the base model speak, nor any candidate.
     """
     judges = open_judges()
-    models = {BEFORE: base, **_candidates(learners, base, out)}
+    models = {BEFORE: base, **_candidates(learners, base, out, name)}
     listened, heard = _listened(learners[0], features), _by_quality(learners[0], features)
     recordings = [read(recording_of(folder, clip)) for clip in heard[:_REFERENCES]]
     speaker = likeness(judges, recordings)
     measured, voices = {}, {}
     for number, (which, model) in enumerate(models.items(), 1):
         on_progress(f"listening to {which}, {number} of {len(models)} ...")
-        voices[which] = _voice(model, folder, heard, name, device)
-        measured[which] = judge(
-            model, voices[which], listened, speaker, judges, seed=seed, device=device
+        try:
+            voices[which] = _voice(model, folder, heard, name, device)
+            measured[which] = judge(
+                model, voices[which], listened, speaker, judges, seed=seed, device=device
+            )
+        except EngineError as error:
+            if which == BEFORE:
+                raise
+            log.warning("The candidate %s cannot speak: %s", which, error)
+    able = [which for which in measured if which != BEFORE]
+    if not able:
+        raise TrainingError(
+            "What was trained cannot speak. Lower the learning rate, and train again in a new "
+            "folder."
         )
-    choice = choose(
-        [_candidate(which, measured[which], learners, out) for which in models if which != BEFORE]
-    )
+    choice = choose([_candidate(which, measured[which], learners, out) for which in able])
     chosen = choice.best.name
-    facts = _facts(choice, measured, judges, listened, base, run)
+    token_model = learners[0]
+    report = remembered(
+        token_model, out / token_model.name, _kept(token_model, out, chosen), device
+    )
+    facts = _facts(choice, measured, judges, listened, base, run, report)
+    check_free(name, run)
     model = store.write(
         store.installed_path(name),
         kind=store.VOICE_MODEL,
@@ -120,7 +148,13 @@ def deliver(
     voice.save(out / f"{name}.voice")
     _let_listen(out / "listen", folder, listened, measured, chosen)
     _save_json(out / "report.json", facts)
-    return Delivered(voice=out / f"{name}.voice", model=model, choice=choice, measured=measured)
+    return Delivered(
+        voice=out / f"{name}.voice",
+        model=model,
+        choice=choice,
+        measured=measured,
+        remembered=report,
+    )
 
 
 def run_digest(facts: Mapping[str, Any]) -> str:
@@ -129,21 +163,69 @@ def run_digest(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()
 
 
+def check_free(name: str, run: str | None) -> None:
+    """Check that a model may be installed under a name.
+
+    Args:
+        run: the one it comes of, see `run_digest`; its own model may be replaced.
+
+    Raises:
+        CheckpointError: the name is unfit, or taken.
+    """
+    taken = store.installed_path(name)
+    if taken.exists() and (run is None or _run_of(taken) != run):
+        raise CheckpointError(
+            f"A model called {name} is installed already; choose another name, or remove it with "
+            f"`myna models remove {name}`."
+        )
+
+
+def _run_of(installed: Path) -> object:
+    try:
+        return store.open_model(installed).provenance.get("run")
+    except (MynaError, AttributeError):
+        return None
+
+
+def check_reference(learner: Learner, features: FeatureSet, folder: Path) -> None:
+    """Check that a recording can serve as the voice's reference, before the work of hours.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    trouble = ""
+    for clip in _by_quality(learner, features):
+        try:
+            prepare_reference(read(recording_of(folder, clip)), whole=bool(clip.text.strip()))
+        except UnusableReferenceError as error:
+            trouble = str(error)
+        else:
+            return
+    raise _no_reference(trouble)
+
+
+def _no_reference(trouble: str) -> TrainingError:
+    return TrainingError(f"None of the clips can serve as the voice's reference. {trouble}")
+
+
 def _candidates(
-    learners: Sequence[Learner], base: ModelFolder, out: Path
+    learners: Sequence[Learner], base: ModelFolder, out: Path, name: str
 ) -> dict[str, ModelFolder]:
-    """Models of the best weights and of the last ones, unless those are the same."""
+    """Models of the best weights and of the last ones, unless those are the same.
+
+    Folders are named by voice, family, and the steps of both nets.
+    """
     steps = {which: _steps(learners, out, which) for which in ("best", "last")}
     if steps["best"] == steps["last"]:
         del steps["best"]
     found = {}
     for which in steps:
         parts = {
-            learner.name: _as_kept(learner.learnt(out / learner.name, which), base, learner.name)
+            learner.name: _as_kept(_learnt(learner, out, which), base, learner.name)
             for learner in learners
         }
         found[which] = store.write(
-            out / "candidates" / which,
+            out / "candidates" / "-".join([name, base.spec, *map(str, steps[which].values())]),
             kind=store.VOICE_MODEL,
             spec=base.spec,
             parts=parts,
@@ -161,6 +243,17 @@ def _steps(learners: Sequence[Learner], out: Path, which: str) -> dict[str, int]
             raise TrainingError(f"There are no weights in {out / learner.name}; train it first.")
         steps[learner.name] = kept.best.step if which == "best" and kept.best else kept.step
     return steps
+
+
+def _learnt(learner: Learner, out: Path, which: str) -> dict[str, NDArray[Any]]:
+    """The best weights, or the last where there are no best; or the last."""
+    return learner.learnt(out / learner.name, _kept(learner, out, which))
+
+
+def _kept(learner: Learner, out: Path, which: str) -> str:
+    """`best` only where there are such weights."""
+    kept = checkpoint(out / learner.name)
+    return which if kept is not None and kept.best is not None else "last"
 
 
 def _as_kept(
@@ -208,16 +301,17 @@ def _voice(
         reference = Reference(audio, clip.text, clip.language or "auto")
         try:
             return clone(engine, [reference], name=name, cache=False)
-        except UnusableReferenceError as error:
+        except (UnusableReferenceError, TextError) as error:
             trouble = str(error)
-    raise TrainingError(f"None of the clips can serve as the voice's reference. {trouble}")
+    raise _no_reference(trouble)
 
 
 def _candidate(which: str, judged: Judged, learners: Sequence[Learner], out: Path) -> Candidate:
     losses = [_held_out_loss(out / learner.name, which) for learner in learners]
-    known = [loss for loss in losses if loss is not None and loss > 0]
+    # A net that is not evaluated has no losses in any candidate.
+    known = [loss for loss in losses if loss is not None]
     # Losses of different nets are worth the same in proportion.
-    together = math.prod(known) ** (1 / len(known)) if len(known) == len(losses) else None
+    together = _geometric_mean(known) if known else None
     return Candidate(
         name=which,
         step=sum(_steps(learners, out, which).values()),
@@ -227,12 +321,21 @@ def _candidate(which: str, judged: Judged, learners: Sequence[Learner], out: Pat
     )
 
 
+def _geometric_mean(losses: Sequence[float]) -> float:
+    if not all(map(math.isfinite, losses)):
+        return math.nan
+    return math.prod(max(loss, _LEAST_LOSS) for loss in losses) ** (1 / len(losses))
+
+
 def _held_out_loss(folder: Path, which: str) -> float | None:
+    """NaN if it was no finite number; None if there were no evaluations."""
     kept = checkpoint(folder)
     if which == "best" and kept is not None and kept.best is not None:
         return kept.best.loss
     held_out = [line["losses"]["loss"] for line in lines(folder) if line["kind"] == "held_out"]
-    return held_out[-1] if held_out else None
+    if not held_out:
+        return None
+    return math.nan if held_out[-1] is None else float(held_out[-1])
 
 
 def _facts(
@@ -242,6 +345,7 @@ def _facts(
     listened: Sequence[Clip],
     base: ModelFolder,
     run: str,
+    report: Report | None,
 ) -> dict[str, Any]:
     rows = {row.candidate.name: row.candidate for row in choice.table}
     return {
@@ -253,19 +357,27 @@ def _facts(
             "recognition_error": "own recogniser" if judges.hearing else None,
             "similarity": judges.speakers.name if judges.speakers else None,
         },
+        "learnt_by_heart": None
+        if report is None
+        else {"verdict": report.verdict, "reasons": list(report.reasons)},
         "sentences": [clip.text for clip in listened],
         "measured": {
             which: {
-                "recognition_error": judged.recognition_error,
-                "similarity": judged.similarity,
+                "recognition_error": _finite(judged.recognition_error),
+                "similarity": _finite(judged.similarity),
                 "ended": judged.ended,
-                "held_out_loss": rows[which].held_out_loss if which in rows else None,
+                "held_out_loss": _finite(rows[which].held_out_loss) if which in rows else None,
             }
             for which, judged in measured.items()
         },
         "chosen": choice.best.name,
         "reason": choice.reason,
     }
+
+
+def _finite(number: float | None) -> float | None:
+    """JSON has no other numbers."""
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _let_listen(

@@ -10,6 +10,7 @@ import torch
 from myna.training.batches import check, plan
 from myna.training.device_memory import release
 from myna.training.evaluating import held_out_losses
+from myna.training.loop import check_settings
 from myna.training.memory import MemoryPlan, plan_memory
 from myna.training.processes import Group, pick_device
 from myna.training.stepping import Stepper
@@ -48,6 +49,7 @@ def forecast(
         ConfigError: settings are out of range.
         TrainingError: a run could not start.
     """
+    check_settings(settings)
     check(examples, settings)
     own = pick_device(device)
     memory = plan_memory(task, examples, settings, own)

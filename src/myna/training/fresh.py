@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -65,11 +66,14 @@ def fresh(
     channels = np.arange(len(kernel))
     decoder["content_downsample.weight"][channels, channels] = 1 / kernel.shape[-1]
     decoder["content_downsample.bias"] = np.zeros_like(decoder["content_downsample.bias"])
-    folder = _write(out, name, family, token_model, decoder, seed, clips)
-    if not clips:
-        return folder
-    vectors = _vectors(folder, clips)
-    decoder["codebook.weight"] = centres(vectors, spec.decoder.codes, seed=seed).numpy()
+    if clips:
+        # An engine wants a whole model; what has no codebook yet never stands in the place of one.
+        with TemporaryDirectory() as place:
+            unfinished = _write(
+                Path(place, "model"), name, family, token_model, decoder, seed, clips
+            )
+            vectors = _vectors(unfinished, clips)
+        decoder["codebook.weight"] = centres(vectors, spec.decoder.codes, seed=seed).numpy()
     return _write(out, name, family, token_model, decoder, seed, clips)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from myna.dataset.manifest import Clip
 from myna.dataset.speaker_encoders import SpeakerEncoder, open_speaker_encoder
 from myna.datatypes import Audio, Sampling, Voice
 from myna.engines.recogniser import Recogniser
-from myna.errors import MissingExtraError, ModelNotFoundError
+from myna.errors import AudioError, MissingExtraError, ModelNotFoundError
 from myna.synthesis.speaker import Myna
 
 log = logging.getLogger(__name__)
@@ -68,9 +69,15 @@ def open_judges() -> Judges:
 
 def likeness(judges: Judges, recordings: Sequence[Audio]) -> NDArray[np.float32] | None:
     """The speaker as the judge hears them: a unit vector, the mean of several recordings."""
-    if judges.speakers is None or not recordings:
+    if judges.speakers is None:
         return None
-    mean = np.mean([judges.speakers.vector(audio) for audio in recordings], axis=0)
+    vectors = []
+    for audio in recordings:
+        with suppress(AudioError):  # too little speech to know somebody by
+            vectors.append(judges.speakers.vector(audio))
+    if not vectors:
+        return None
+    mean = np.mean(vectors, axis=0)
     unit: NDArray[np.float32] = (mean / np.linalg.norm(mean)).astype(np.float32)
     return unit
 
@@ -102,17 +109,25 @@ def judge(
         spoken.append(speech.audio)
         ended += all(sentence.ended for sentence in speech.report.sentences)
         if judges.hearing is not None:
-            heard = check_sounds(clip, speech.audio, judges.hearing).quality
+            # Without what was measured of the recording.
+            heard = check_sounds(replace(clip, quality={}), speech.audio, judges.hearing).quality
             if "sound_error" in heard:
                 phones = speech.report.sentences
                 count = sum(sentence.phones for sentence in phones)
                 errors += heard["sound_error"] * count
                 sounds += count
         if judges.speakers is not None and speaker is not None:
-            alike.append(float(judges.speakers.vector(speech.audio) @ speaker))
+            alike.append(_likeness(judges.speakers, speech.audio, speaker))
     return Judged(
         recognition_error=errors / sounds if sounds else None,
         similarity=float(np.mean(alike)) if alike else None,
         spoken=tuple(spoken),
         ended=ended,
     )
+
+
+def _likeness(judge: SpeakerEncoder, spoken: Audio, speaker: NDArray[np.float32]) -> float:
+    try:
+        return float(judge.vector(spoken) @ speaker)
+    except AudioError:
+        return 0.0  # what holds no speech is like nobody

@@ -83,7 +83,9 @@ class Varied:
         recorded = Audio(example["samples"].astype(np.float32) / _PCM_SCALE, example["rate"])
         changed = augment(recorded, generator, self.settings).samples
         samples = np.clip(np.rint(changed * _PCM_SCALE), -_PCM_SCALE, _PCM_SCALE - 1)
-        return {**example, "key": key, "voice": key, "samples": samples.astype(np.int16)}
+        # Only with another pitch or other formants it is somebody else.
+        voice = key if self.settings.voice.probability else example["voice"]
+        return {**example, "key": key, "voice": voice, "samples": samples.astype(np.int16)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +143,7 @@ def learners(
     made = []
     for name in (TOKEN_MODEL, DECODER):
         plan = plans.get(name)
-        speakers = [features.rows[row].clip.speaker for row in train]
+        speakers = [features.rows[row].clip.speaker for row in (*train, *held_out)]
         task = _task(name, spec, recipe, advised, plan, speakers)
         (token_model_task if name == TOKEN_MODEL else decoder_task).load(task.nets, base)
         if plan is not None:
@@ -153,7 +155,7 @@ def learners(
             for rows in (train, held_out)
         )
         loop = (recipe.token_model if name == TOKEN_MODEL else recipe.decoder).loop
-        settings = _loop(loop, advised, examples, seed)
+        settings = _loop(loop, advised, (*examples.lengths, *kept_back.lengths), seed)
         data = examples if name == TOKEN_MODEL else _varied(examples, recipe, spec, seed)
         made.append(Learner(name, task, data, kept_back, settings, recipe.tensorboard))
     return tuple(made)
@@ -229,9 +231,11 @@ def _inside(net: str, groups: Sequence[ParameterGroup]) -> tuple[ParameterGroup,
     )
 
 
-def _loop(loop: LoopSettings, advised: Advice | None, examples: Chosen, seed: int) -> LoopSettings:
+def _loop(
+    loop: LoopSettings, advised: Advice | None, lengths: Sequence[int], seed: int
+) -> LoopSettings:
     """With what is advised; and with a budget that the longest example fits."""
-    loop = replace(loop, seed=seed, budget=max(loop.budget, *examples.lengths))
+    loop = replace(loop, seed=seed, budget=max(loop.budget, *lengths))
     if advised is None:
         return loop
     decay = max(loop.optimiser.decay, advised.decay)

@@ -137,12 +137,17 @@ def lines(folder: Path) -> list[dict[str, Any]]:
     path = folder / LOG
     try:
         whole = path.read_text(encoding="utf-8").split("\n")[:-1]
+    except UnicodeDecodeError as error:
+        raise TrainingError(f"{path} is damaged ({error}).") from error
     except OSError as error:
         raise TrainingError(f"There is no log of a run in {folder} ({error}).") from error
     try:
-        return [json.loads(line) for line in whole]
-    except ValueError as error:
+        found = [json.loads(line) for line in whole]
+        if any(not isinstance(line, dict) or not {"kind", "step"} <= line.keys() for line in found):
+            raise ValueError("a line says neither what it is, nor of which step")
+    except (ValueError, RecursionError) as error:
         raise TrainingError(f"{path} is damaged ({error}).") from error
+    return found
 
 
 def _cut(path: Path, step: int) -> None:

@@ -102,7 +102,7 @@ def run(
         MissingExtraError: a package that logs or pictures need is missing.
     """
     folder = Path(folder)
-    _check(settings)
+    check_settings(settings)
     check(examples, settings)
     if len(held_out):
         check(held_out, settings)
@@ -330,7 +330,12 @@ def _due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
-def _check(settings: LoopSettings) -> None:
+def check_settings(settings: LoopSettings) -> None:
+    """Check what nobody else does.
+
+    Raises:
+        ConfigError: a setting is out of range.
+    """
     least = {
         "steps": 1,
         "budget": 1,

@@ -7,14 +7,17 @@ MASTER_PORT, joins the others; any other is alone, and all here costs it nothing
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 
-from myna.errors import ConfigError
+from myna.errors import ConfigError, TrainingError
+
+T = TypeVar("T")
 
 _BUCKET_BYTES = 32 << 20
 """Gradients are sent together up to this size, which is faster than one by one."""
@@ -87,6 +90,24 @@ class Group:
         """Until all processes are here."""
         self.highest(0)
 
+    def first_does(self, work: Callable[[], T]) -> T | None:
+        """What the first process makes while the others wait; None in those.
+
+        Raises:
+            TrainingError: in the others, if the first could not do it.
+        """
+        if not self.first:
+            if self.highest(0):
+                raise TrainingError("The first process of this run gave up; it says why.")
+            return None
+        failed = 1
+        try:
+            made = work()
+            failed = 0
+        finally:
+            self.highest(failed)
+        return made
+
 
 @contextmanager
 def joined(device: str = "auto") -> Iterator[Group]:
@@ -125,6 +146,11 @@ def joined(device: str = "auto") -> Iterator[Group]:
         yield Group(own, rank, world)
     finally:
         distributed.destroy_process_group()
+
+
+def is_first() -> bool:
+    """Whether this process is the first of its run, or alone."""
+    return _number("WORLD_SIZE", 1) == 1 or _number("RANK", 0) == 0
 
 
 def pick_device(name: str) -> torch.device:

@@ -20,6 +20,7 @@ from myna.errors import ConfigError
 from myna.training.augmentation import AugmentationSettings
 from myna.training.decoder_task import DecoderSettings
 from myna.training.freezing import FreezeSettings
+from myna.training.loop import check_settings
 from myna.training.speaker_aware import SpeakerSettings
 from myna.training.splits import SplitSettings
 from myna.training.task import LoopSettings
@@ -38,6 +39,9 @@ class TokenModelRecipe:
     loop: LoopSettings = field(default_factory=LoopSettings)
     learning: TokenModelSettings = field(default_factory=TokenModelSettings)
 
+    def __post_init__(self) -> None:
+        check_settings(self.loop)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderRecipe:
@@ -51,6 +55,7 @@ class DecoderRecipe:
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
 
     def __post_init__(self) -> None:
+        check_settings(self.loop)
         in_range("copies", self.copies, 0, 100)
 
 

@@ -10,12 +10,21 @@ from myna.checkpoints.store import ModelFolder
 from myna.dataset.features import recording_of
 from myna.dataset.prepare import PreparedSet
 from myna.datatypes import Audio
-from myna.errors import CheckpointError
+from myna.errors import TrainingError
 from myna.specs import family as family_called
+from myna.training.delivering import check_free
 from myna.training.fresh import fresh
 from myna.training.learning import learners
 from myna.training.recipes import Recipe
-from myna.training.voice import Plan, Reporter, compute_features, started_as, train
+from myna.training.voice import (
+    Plan,
+    Reporter,
+    Silence,
+    claimed,
+    compute_features,
+    started_as,
+    train,
+)
 
 _START = "start"
 _CODEBOOK_SECONDS = 3600.0
@@ -39,44 +48,57 @@ def train_model(
     be fine-tuned.
 
     Returns:
-        None if Ctrl-C stopped the run; start it again to go on.
+        None if Ctrl-C stopped the run; start it again to go on. Of several processes
+        (`myna.training.processes`) only the first delivers, and the others return None.
 
     Raises:
         ConfigError: there is no such family.
         CheckpointError: the name is unfit, or taken.
-        TrainingError: `out` holds another run, or training failed.
+        TrainingError: `out` holds another run or other things, or training failed.
         ModelNotFoundError: the family's content encoder is not installed.
     """
     out = Path(out)
     family_called(family)
-    if store.installed_path(name).exists():
-        raise CheckpointError(f"A model called {name} is installed already; choose another name.")
+    check_free(name, None)
     start = out / _START
-    if not start.exists():
-        reporter.progress("finding the codebook ...")
-        out.mkdir(parents=True, exist_ok=True)
-        fresh(family, start, _some(prepared), seed=seed)
-    base = store.open_model(start)
-    found = compute_features(prepared, base, device, reporter)
-    learning = learners(base, found, recipe, seed=seed)
-    facts = started_as(prepared, found, base, recipe, seed)
-    plan = Plan.read(out, facts, learning) or Plan.make(
-        out, facts, learning, device, None, reporter
-    )
-    for learner in plan.learners:
-        if not train(learner, out, device, reporter):
+    with claimed(out, device, (_START,)) as group:
+        reporter = reporter if group.first else Silence()
+
+        reporter = reporter if group.first else Silence()
+
+        def begin() -> None:
+            if not start.exists():
+                reporter.progress("finding the codebook ...")
+                fresh(family, start, _some(prepared), seed=seed)
+
+        group.first_does(begin)
+        base = store.open_model(start)
+        if base.spec != family:
+            raise TrainingError(
+                f"{out} holds a run of the family {base.spec}; go on with it, or give this one a "
+                f"folder of its own."
+            )
+        found = compute_features(prepared, base, device, reporter)
+        learning = learners(base, found, recipe, seed=seed)
+        facts = started_as(prepared, found, base, recipe, seed)
+        plan = Plan.settle(out, facts, learning, device, None, reporter, group)
+        for learner in plan.learners:
+            if not train(learner, out, device, reporter, group):
+                return None
+        if not group.first:
             return None
-    return store.write(
-        store.installed_path(name),
-        kind=store.VOICE_MODEL,
-        spec=family,
-        name=name,
-        parts={
-            learner.name: learner.learnt(out / learner.name, "last", keep_training=True)
-            for learner in plan.learners
-        },
-        provenance={"sources": "trained from scratch", "run": facts},
-    )
+        check_free(name, None)
+        return store.write(
+            store.installed_path(name),
+            kind=store.VOICE_MODEL,
+            spec=family,
+            name=name,
+            parts={
+                learner.name: learner.learnt(out / learner.name, "last", keep_training=True)
+                for learner in plan.learners
+            },
+            provenance={"sources": "trained from scratch", "run": facts},
+        )
 
 
 def _some(prepared: PreparedSet) -> list[Audio]:

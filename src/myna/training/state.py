@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from myna.files import replacing
 _FORMAT = 1
 _POINTER = "checkpoint.json"
 _FACTS = "state.json"
+_STATE = re.compile(r"state/[\w-]+-\d{8,}")
+_BEST = re.compile(r"best/[\w-]+-\d{8,}\.safetensors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +129,11 @@ def checkpoint(folder: Path) -> Checkpoint | None:
         if facts["format"] != _FORMAT:
             raise TrainingError(f"{path} was made by a newer Myna; update to go on with this run.")
         best = Best(**facts["best"]) if facts["best"] else None
-        return Checkpoint(step=facts["step"], state=facts["state"], best=best)
+        found = Checkpoint(step=int(facts["step"]), state=facts["state"], best=best)
+        # What a file names is never outside of the run.
+        if not (_STATE.fullmatch(found.state) and (not best or _BEST.fullmatch(best.file))):
+            raise ValueError("it names other files than those of a run")
+        return found
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise TrainingError(f"{path} is damaged ({error}). Start again in a new folder.") from error
 

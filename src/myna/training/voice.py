@@ -15,31 +15,34 @@ taken up where it was left, so a run that was stopped goes on when it is started
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from myna import config
-from myna.checkpoints import store
 from myna.checkpoints.store import ModelFolder
 from myna.dataset.features import FeatureSet, features
 from myna.dataset.prepare import PreparedSet
+from myna.datatypes import in_range
 from myna.engines.torch_engine import TorchEngine
-from myna.errors import CheckpointError, MissingExtraError, MynaError, TrainingError
-from myna.files import replacing
-from myna.training.delivering import Delivered, deliver, run_digest
+from myna.errors import MissingExtraError, TrainingError
+from myna.files import locked, replacing
+from myna.training.delivering import Delivered, check_free, check_reference, deliver, run_digest
 from myna.training.forecasts import Forecast, forecast
 from myna.training.learning import Learner, learners
 from myna.training.loop import Progress, run
 from myna.training.plots import plot
+from myna.training.processes import Group, joined
 from myna.training.recipes import Recipe
 from myna.training.task import LoopSettings
 
 _PLAN = "plan.json"
+_HIGHEST_SEED = 2**63 - 1
 
 
 class Reporter(Protocol):
@@ -50,6 +53,16 @@ class Reporter(Protocol):
 
     def progress(self, text: str) -> None:
         """Something that the next one replaces."""
+
+
+class Silence:
+    """Of several processes one reports."""
+
+    def say(self, text: str) -> None:
+        pass
+
+    def progress(self, text: str) -> None:
+        pass
 
 
 def train_voice(
@@ -76,39 +89,69 @@ def train_voice(
         minutes: that training may take by forecast; fewer steps are taken to keep to it.
 
     Returns:
-        None if Ctrl-C stopped the run; start it again to go on.
+        None if Ctrl-C stopped the run; start it again to go on. Of several processes
+        (`myna.training.processes`) only the first delivers, and the others return None.
 
     Raises:
-        TrainingError: there is too little to train on, `out` holds another run, or training failed.
+        TrainingError: there is too little to train on, `out` holds another run or other things,
+            one is going on there now, or training failed.
+        ConfigError: a setting is out of range.
         CheckpointError: the name is unfit, or taken by another model.
         MynaError: as features, cloning and speaking.
     """
     out = Path(out)
-    _check(prepared, name, out)
-    out.mkdir(parents=True, exist_ok=True)
-    found = compute_features(prepared, base, device, reporter)
-    learning = learners(base, found, recipe, seed=seed)
-    facts = started_as(prepared, found, base, recipe, seed)
-    plan = Plan.read(out, facts, learning) or Plan.make(
-        out, facts, learning, device, minutes, reporter
-    )
-    for learner in plan.learners:
-        if not train(learner, out, device, reporter):
+    _check(prepared, name, out, seed)
+    with claimed(out, device) as group:
+        reporter = reporter if group.first else Silence()
+        found = compute_features(prepared, base, device, reporter)
+        learning = learners(base, found, recipe, seed=seed)
+        check_reference(learning[0], found, prepared.folder)
+        facts = started_as(prepared, found, base, recipe, seed)
+        plan = Plan.settle(out, facts, learning, device, minutes, reporter, group)
+        for learner in plan.learners:
+            if not train(learner, out, device, reporter, group):
+                return None
+        if not group.first:
             return None
-    return deliver(
-        plan.learners,
-        found,
-        prepared.folder,
-        base,
-        out,
-        reporter.progress,
-        name=name,
-        run=run_digest(facts),
-        licence=licence,
-        consent=consent,
-        seed=seed,
-        device=device,
-    )
+        return deliver(
+            plan.learners,
+            found,
+            prepared.folder,
+            base,
+            out,
+            reporter.progress,
+            name=name,
+            run=run_digest(facts),
+            licence=licence,
+            consent=consent,
+            seed=seed,
+            device=device,
+        )
+
+
+@contextmanager
+def claimed(out: Path, device: str, others: Collection[str] = ()) -> Iterator[Group]:
+    """The processes of a run, and its folder, to which no other run writes within the block.
+
+    Args:
+        others: what the folder may hold before there is a plan.
+
+    Raises:
+        TrainingError: another run goes on there, or it holds other things.
+    """
+    with joined(device) as group, ExitStack() as held:
+
+        def claim() -> None:
+            held.enter_context(locked(out, TrainingError))
+            found = {each.name for each in out.iterdir() if not each.name.startswith(".")}
+            if _PLAN not in found and (strange := sorted(found - set(others))):
+                raise TrainingError(
+                    f"{out} holds other things, {strange[0]} for one; name a new folder for the "
+                    f"run (`-o`)."
+                )
+
+        group.first_does(claim)
+        yield group
 
 
 def started_as(
@@ -116,8 +159,10 @@ def started_as(
 ) -> dict[str, Any]:
     """What a run is, as JSON values: it goes on only as the same."""
     return {
-        "set": prepared.folder.name,
+        "set": prepared.folder.resolve().name,
         "clips": [row.clip.id for row in found.rows],
+        # Files are named by all that they were computed from.
+        "features": _digest([row.path.name for row in found.rows]),
         "base": base.fingerprint,
         "recipe": config.as_toml(recipe),
         "seed": seed,
@@ -132,6 +177,28 @@ class Plan:
     """With the settings that the run keeps to."""
     seconds: Mapping[str, float]
     """Forecast, by learner."""
+
+    @classmethod
+    def settle(
+        cls,
+        out: Path,
+        facts: Mapping[str, Any],
+        learning: Sequence[Learner],
+        device: str,
+        minutes: float | None,
+        reporter: Reporter,
+        group: Group,
+    ) -> Plan:
+        """The plan of a run that was started before, or a new one; the same in all processes."""
+
+        def first() -> Plan:
+            known = cls.read(out, facts, learning)
+            return known or cls.make(out, facts, learning, device, minutes, reporter)
+
+        plan = group.first_does(first) or cls.read(out, facts, learning)
+        if plan is None:
+            raise TrainingError(f"The processes of this run do not see the same files in {out}.")
+        return plan
 
     @classmethod
     def make(
@@ -192,29 +259,26 @@ class Plan:
         return cls(learners=tuple(settled), seconds=seconds)
 
 
-def _check(prepared: PreparedSet, name: str, out: Path) -> None:
+def _digest(names: Sequence[str]) -> str:
+    return hashlib.sha256(" ".join(names).encode()).hexdigest()
+
+
+def _check(prepared: PreparedSet, name: str, out: Path, seed: int) -> None:
+    in_range("seed", seed, 0, _HIGHEST_SEED)
     if len(prepared.speakers) != 1:
         raise TrainingError(
             f"{prepared.folder} holds clips of {len(prepared.speakers)} speakers "
             f"({', '.join(prepared.speakers[:5])}); a voice is of one. Prepare a set of one "
             f"speaker, with `myna prepare --speaker NAME`."
         )
-    taken = store.installed_path(name)
-    if taken.exists() and not _is_ours(taken, out):
-        raise CheckpointError(
-            f"A model called {name} is installed already; choose another name, or remove it with "
-            f"`myna models remove {name}`."
-        )
+    check_free(name, _known_run(out))
 
 
-def _is_ours(installed: Path, out: Path) -> bool:
-    """Whether an installed model came of this very run."""
+def _known_run(out: Path) -> str | None:
     try:
-        kept = json.loads((out / _PLAN).read_text(encoding="utf-8"))
-        found = store.open_model(installed).provenance["run"]
-        return bool(found == run_digest(kept))
-    except (OSError, ValueError, KeyError, MynaError):
-        return False
+        return run_digest(json.loads((out / _PLAN).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def compute_features(
@@ -246,7 +310,7 @@ def compute_features(
     return found
 
 
-def train(learner: Learner, out: Path, device: str, reporter: Reporter) -> bool:
+def train(learner: Learner, out: Path, device: str, reporter: Reporter, group: Group) -> bool:
     """Train one net in its folder of the run; False if Ctrl-C stopped it."""
     words = _words(learner.name)
 
@@ -270,7 +334,8 @@ def train(learner: Learner, out: Path, device: str, reporter: Reporter) -> bool:
         reporter.say(f"Stopped, with everything saved in {out}; start it again to go on.")
         return False
     with suppress(MissingExtraError):
-        plot(folder, out / f"{learner.name}.png")
+        if group.first:
+            plot(folder, out / f"{learner.name}.png")
     best = ""
     if outcome.best_loss is not None:
         best = f"; held-out loss {outcome.best_loss:.4g} at step {outcome.best_step}"

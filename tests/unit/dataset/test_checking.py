@@ -190,8 +190,10 @@ class TestSounds:
             def align(self, audio: Audio, phones: Any) -> Any:
                 raise AudioError("too short for 99 sounds")
 
-        found = check_sounds(clip(), toy.clip(), Full("", 0.0))
+        before = {"sound_error": 0.1, "sound_score": -0.1, "snr_db": 30.0}
+        found = check_sounds(clip(quality=before), toy.clip(), Full("", 0.0))
         assert (found.dropped, found.reason) == ("wrong text", "too short for 99 sounds")
+        assert found.quality == {"sound_error": 1.0, "snr_db": 30.0}
 
     def test_other_languages_pass(self) -> None:
         given = clip("안녕하세요", "ko")

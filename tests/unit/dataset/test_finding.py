@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from pathlib import Path
 
 import pytest
 
 from myna.dataset.finding import find
+from myna.dataset.running import Place
+from myna.dataset.steps.loading import Load
 from myna.errors import DatasetError
 
 
@@ -111,6 +115,50 @@ def test_two_that_say_different_things(tmp_path: Path, other: str) -> None:
         find(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "marks", [("stages/01-load.jsonl", "work/load/b.flac"), ("set.json", "manifest.jsonl")]
+)
+def test_sets_are_no_recordings(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, marks: tuple[str, ...]
+) -> None:
+    touch(tmp_path, "a.wav", "set/clips/a.flac", *(f"set/{mark}" for mark in marks))
+    with caplog.at_level(logging.WARNING, "myna"):
+        assert [clip.source for clip in find(tmp_path).clips] == ["a.wav"]
+    assert "is a set" in caplog.text
+    with pytest.raises(DatasetError, match="holds no recordings"):
+        find(tmp_path / "set")
+
+
+def test_a_folder_that_cannot_be_searched_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, "a.wav", "closed/b.wav")
+    scan = os.scandir
+
+    def closed(path: str) -> object:
+        if Path(path).name == closing:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    closing = "closed"
+    with caplog.at_level(logging.WARNING, "myna"):
+        assert [clip.source for clip in find(tmp_path).clips] == ["a.wav"]
+    assert "closed cannot be searched (Permission denied)" in caplog.text
+    closing = tmp_path.name
+    with pytest.raises(PermissionError):
+        find(tmp_path)
+
+
+def test_the_longest_names(tmp_path: Path) -> None:
+    name = "x" * 251 + ".wav"
+    try:
+        touch(tmp_path, name)
+    except OSError:
+        pytest.skip("this file system knows only shorter names")
+    assert [clip.source for clip in find(tmp_path).clips] == [name]
+
+
 def test_nothing(tmp_path: Path) -> None:
     touch(tmp_path, "notes.md")
     with pytest.raises(DatasetError, match="holds no recordings"):
@@ -120,10 +168,36 @@ def test_nothing(tmp_path: Path) -> None:
 
 
 def test_names_that_are_no_text(tmp_path: Path) -> None:
+    folder = tmp_path / b"caf\xe9".decode("utf-8", "surrogateescape")
+    name = b"caf\xe9.wav".decode("utf-8", "surrogateescape")
     try:
-        (tmp_path / b"caf\xe9.wav".decode("utf-8", "surrogateescape")).write_text("x")
+        touch(folder, name, name.replace("wav", "txt"))
     except (OSError, UnicodeError):
         pytest.skip("this file system knows only names that are text")
-    (clip,) = find(tmp_path).clips
-    assert clip.source == "caf\\xe9.wav"
-    assert clip.as_json()
+    found = find(folder)
+    (clip,) = found.clips
+    assert (clip.source, clip.text_from) == ("caf\\xe9.wav", "caf\\xe9.txt")
+    assert clip.speaker == "caf\\xe9"
+    assert clip.as_json().encode()
+    (folder / name).write_bytes(b"no sound")
+    (dropped,) = Load(recordings=found.recordings, shortest=1.0).run(
+        (clip,), Place(tmp_path, "load")
+    )
+    assert dropped.dropped == "unreadable"
+    assert dropped.as_json().encode()
+
+
+def test_a_speaker_named_like_a_folder_can_stand_in_a_list(tmp_path: Path) -> None:
+    touch(tmp_path, "a|b\x1bc/x.wav")
+    (clip,) = find(tmp_path / "a|b\x1bc").clips
+    assert clip.speaker == "a b c"
+
+
+def test_a_speaker_that_no_list_can_name(tmp_path: Path) -> None:
+    touch(tmp_path, "a.wav")
+    touch(tmp_path, "l.csv", text="path,speaker,text\na.wav,b|c,Hello.\n")
+    with pytest.raises(DatasetError, match="line 2: a speaker's name has no '\\|'"):
+        find(tmp_path / "l.csv")
+    touch(tmp_path, "a.vtt", text="WEBVTT\n\n00:01.000 --> 00:02.000\n<v b|c>Hi.\n")
+    with pytest.raises(DatasetError, match="line 3: a speaker's name has no '\\|'"):
+        find(tmp_path / "a.wav")

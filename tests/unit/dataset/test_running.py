@@ -183,6 +183,13 @@ def test_progress(tmp_path: Path) -> None:
     assert told[2].seconds_left == 0.0
 
 
+def test_progress_of_a_step_that_sees_all_is_counted_in_clips_too(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    with Runner(tmp_path, on_progress=told.append) as runner:
+        runner.run(Count(), CLIPS)
+    assert [(each.done, each.total) for each in told] == [(0, 5), (5, 5)]
+
+
 def test_what_every_clip_would_lack_ends_the_run(tmp_path: Path) -> None:
     class Lacking(Halve):
         def run(self, clips: tuple[Clip, ...], place: Place) -> Sequence[Clip]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +42,8 @@ SMALL = [
     "decoder.loop.most_rows=1",
     "decoder.learning.adversarial=false",
     "decoder.learning.slice_frames=8",
+    "decoder.loop.optimiser.rate=0.05",
+    "decoder.loop.schedule.warmup_steps=0",
 ]
 
 
@@ -112,6 +115,9 @@ def test_one_go(prepared: PreparedSet, base: ModelFolder, tmp_path: Path) -> Non
     assert len(before) != len(after) or not np.array_equal(before, after)
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["chosen"] in ("best", "last")
+    assert report["learnt_by_heart"]["verdict"] in ("no", "some", "strong")
+    (candidate,) = {path.name for path in (tmp_path / "run" / "candidates").iterdir()} - {""}
+    assert re.fullmatch(r"anna-toy-\d-\d", candidate)
     assert report["judges"] == {"recognition_error": None, "similarity": None}
     forecasts = [line for line in words.said if " steps, about " in line]
     assert len(forecasts) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130
 _MOST_MINUTES = 100_000.0
+
+
+class _Console(Console):
+    """Escapes what might steer a terminal: reasons quote files of strangers."""
+
+    def say(self, text: str) -> None:
+        super().say(shown(text))
+
+    def progress(self, text: str) -> None:
+        super().progress(shown(text))
 
 
 def add_to(
@@ -118,12 +129,13 @@ def _voice(given: argparse.Namespace) -> int:
 
     base = open_model(given.model)  # before anything that takes time
     recipe = _recipe(given)
-    console = Console(quiet=given.quiet)
+    console = _Console(quiet=given.quiet)
     from myna.dataset.prepare import open_set
+    from myna.training.processes import is_first
     from myna.training.voice import train_voice
 
     prepared = open_set(given.set)
-    name = given.name or (prepared.speakers[0] if prepared.speakers else "") or given.set.name
+    name = given.name or _fit(next(iter(prepared.speakers), "") or given.set.resolve().name)
     out = given.output or Path(name)
     made = train_voice(
         prepared,
@@ -139,7 +151,7 @@ def _voice(given: argparse.Namespace) -> int:
         consent=given.consent,
     )
     if made is None:
-        return _INTERRUPTED
+        return _INTERRUPTED if is_first() else 0
     _tell(made, out)
     return 0
 
@@ -152,8 +164,8 @@ def _model(given: argparse.Namespace) -> int:
         OSError: something cannot be read or written.
     """
     recipe = _recipe(given)
-    console = Console(quiet=given.quiet)
     from myna.dataset.prepare import open_set
+    from myna.training.processes import is_first
     from myna.training.scratch import train_model
 
     made = train_model(
@@ -161,15 +173,20 @@ def _model(given: argparse.Namespace) -> int:
         given.family,
         given.output or Path(given.name),
         recipe,
-        console,
+        _Console(quiet=given.quiet),
         name=given.name,
         seed=given.seed,
         device=given.device,
     )
     if made is None:
-        return _INTERRUPTED
+        return _INTERRUPTED if is_first() else 0
     print(f"The model {made.name} is installed in {made.path}.")
     return 0
+
+
+def _fit(speaker: str) -> str:
+    """A name for files and models."""
+    return re.sub(r"[^\w.-]+", "_", speaker).strip("._-")[:64] or "voice"
 
 
 def _recipe(given: argparse.Namespace) -> Recipe:
@@ -187,6 +204,8 @@ def _tell(made: Delivered, out: Path) -> None:
             f"{which:<8} {'-' if error is None else f'{error:.1%}':>16} "
             f"{'-' if alike is None else f'{alike:.3f}':>11}{chosen}"
         )
+    if made.remembered is not None and made.remembered.verdict != "no":
+        print(f"Partly learnt by heart: {' '.join(made.remembered.reasons)} More speech helps.")
     print(f"Listen: {out / 'listen'}")
     print(f"The voice {shown(made.model.name)}: {made.voice}")
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from myna.audio.recordings import read
 from myna.audio.resample import HIGH_QUALITY, resample
-from myna.dataset.finding import Recording
+from myna.dataset.finding import Recording, readable
 from myna.dataset.lists import Line
 from myna.dataset.manifest import Clip
 from myna.dataset.running import Place, Step
@@ -58,11 +58,12 @@ class Load(Step):
         (clip,) = clips
         recording = self.recordings[clip.source]
         if recording.size < 0:
-            return (_unread(clip).drop("missing", f"There is no file {recording.path}."),)
+            reason = f"There is no file {readable(recording.path)}."
+            return (_unread(clip).drop("missing", reason),)
         try:
             audio = read(recording.path, longest_seconds=LONGEST_SECONDS)
         except AudioError as error:
-            return (_unread(clip).drop(self.fault, str(error)),)
+            return (_unread(clip).drop(self.fault, readable(str(error))),)
         clip = replace(clip, id=_content_id(audio), end=audio.seconds, rate=audio.rate)
         peak = float(np.abs(audio.samples).max())
         if peak < _SILENT_PEAK:

@@ -87,6 +87,7 @@ class CheckSounds(Step):
     """Words that are not what our own recogniser hears are dropped."""
 
     name: ClassVar[str] = "sounds"
+    version: ClassVar[int] = 2
     fault: ClassVar[str] = "words"
     recogniser: str
     """Of its weights, so that other ones check again; empty if it is not to be asked."""
