@@ -70,7 +70,8 @@ class TestStart:
     @pytest.mark.parametrize(
         "command",
         [
-            *([], ["say"], ["clone"], ["doctor"], ["models"]),
+            *([], ["say"], ["clone"], ["doctor"], ["models"], ["prepare"], ["train"]),
+            *(["train", each] for each in ("voice", "model", "status", "plot")),
             *(["models", each] for each in ("list", "show", "verify", "get", "remove", "convert")),
         ],
     )

@@ -6,8 +6,6 @@ measured beside them, so that one sees, and hears, what training changed.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +33,7 @@ from myna.errors import (
     TrainingError,
     UnusableReferenceError,
 )
-from myna.files import replacing
+from myna.files import save_json
 from myna.synthesis.cloning import clone
 from myna.training.choosing import Candidate, Choice, choose
 from myna.training.judging import Judged, Judges, judge, likeness, open_judges
@@ -92,7 +90,7 @@ def deliver(
     Args:
         folder: of the prepared set.
         out: of the run.
-        run: identifies it, see `run_digest`.
+        run: identifies it, see `myna.training.planning.run_digest`.
 
     Raises:
         TrainingError: there are no weights, or no recording can serve as the reference.
@@ -147,7 +145,7 @@ def deliver(
     )
     voice.save(out / f"{name}.voice")
     _let_listen(out / "listen", folder, listened, measured, chosen)
-    _save_json(out / "report.json", facts)
+    save_json(out / "report.json", facts)
     return Delivered(
         voice=out / f"{name}.voice",
         model=model,
@@ -157,17 +155,12 @@ def deliver(
     )
 
 
-def run_digest(facts: Mapping[str, Any]) -> str:
-    """Identifies a run by what it was started with."""
-    chosen = {name: facts[name] for name in ("clips", "base", "recipe", "seed")}
-    return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()
-
-
 def check_free(name: str, run: str | None) -> None:
     """Check that a model may be installed under a name.
 
     Args:
-        run: the one it comes of, see `run_digest`; its own model may be replaced.
+        run: the one it comes of, see `run_digest` in `myna.training.planning`; its own model may be
+            replaced.
 
     Raises:
         CheckpointError: the name is unfit, or taken.
@@ -392,9 +385,3 @@ def _let_listen(
         read(recording_of(folder, clip)).save(out / f"{number}-recorded.wav")
         for word, which in ((BEFORE, BEFORE), ("after", chosen)):
             measured[which].spoken[number - 1].save(out / f"{number}-{word}.wav")
-
-
-def _save_json(path: Path, facts: Mapping[str, Any]) -> None:
-    with replacing(path) as temporary:
-        text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8", newline="\n")

@@ -15,16 +15,9 @@ from myna.specs import family as family_called
 from myna.training.delivering import check_free
 from myna.training.fresh import fresh
 from myna.training.learning import learners
+from myna.training.planning import Plan, Reporter, started_as
 from myna.training.recipes import Recipe
-from myna.training.voice import (
-    Plan,
-    Reporter,
-    Silence,
-    claimed,
-    compute_features,
-    started_as,
-    train,
-)
+from myna.training.voice import Silence, claimed, compute_features, train
 
 _START = "start"
 _CODEBOOK_SECONDS = 3600.0
@@ -62,8 +55,6 @@ def train_model(
     check_free(name, None)
     start = out / _START
     with claimed(out, device, (_START,)) as group:
-        reporter = reporter if group.first else Silence()
-
         reporter = reporter if group.first else Silence()
 
         def begin() -> None:

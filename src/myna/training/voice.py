@@ -15,44 +15,35 @@ taken up where it was left, so a run that was stopped goes on when it is started
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
 
-from myna import config
 from myna.checkpoints.store import ModelFolder
 from myna.dataset.features import FeatureSet, features
 from myna.dataset.prepare import PreparedSet
 from myna.datatypes import in_range
 from myna.engines.torch_engine import TorchEngine
 from myna.errors import MissingExtraError, TrainingError
-from myna.files import locked, replacing
-from myna.training.delivering import Delivered, check_free, check_reference, deliver, run_digest
-from myna.training.forecasts import Forecast, forecast
+from myna.files import locked
+from myna.training.delivering import Delivered, check_free, check_reference, deliver
 from myna.training.learning import Learner, learners
 from myna.training.loop import Progress, run
+from myna.training.planning import (
+    PLAN,
+    Plan,
+    Reporter,
+    duration,
+    known_run,
+    run_digest,
+    started_as,
+    words,
+)
 from myna.training.plots import plot
 from myna.training.processes import Group, joined
 from myna.training.recipes import Recipe
-from myna.training.task import LoopSettings
 
-_PLAN = "plan.json"
 _HIGHEST_SEED = 2**63 - 1
-
-
-class Reporter(Protocol):
-    """Told how far the work is; the words are for people."""
-
-    def say(self, text: str) -> None:
-        """Something that stays."""
-
-    def progress(self, text: str) -> None:
-        """Something that the next one replaces."""
 
 
 class Silence:
@@ -144,7 +135,7 @@ def claimed(out: Path, device: str, others: Collection[str] = ()) -> Iterator[Gr
         def claim() -> None:
             held.enter_context(locked(out, TrainingError))
             found = {each.name for each in out.iterdir() if not each.name.startswith(".")}
-            if _PLAN not in found and (strange := sorted(found - set(others))):
+            if PLAN not in found and (strange := sorted(found - set(others))):
                 raise TrainingError(
                     f"{out} holds other things, {strange[0]} for one; name a new folder for the "
                     f"run (`-o`)."
@@ -152,115 +143,6 @@ def claimed(out: Path, device: str, others: Collection[str] = ()) -> Iterator[Gr
 
         group.first_does(claim)
         yield group
-
-
-def started_as(
-    prepared: PreparedSet, found: FeatureSet, base: ModelFolder, recipe: Recipe, seed: int
-) -> dict[str, Any]:
-    """What a run is, as JSON values: it goes on only as the same."""
-    return {
-        "set": prepared.folder.resolve().name,
-        "clips": [row.clip.id for row in found.rows],
-        # Files are named by all that they were computed from.
-        "features": _digest([row.path.name for row in found.rows]),
-        "base": base.fingerprint,
-        "recipe": config.as_toml(recipe),
-        "seed": seed,
-    }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a run was started as."""
-
-    learners: tuple[Learner, ...]
-    """With the settings that the run keeps to."""
-    seconds: Mapping[str, float]
-    """Forecast, by learner."""
-
-    @classmethod
-    def settle(
-        cls,
-        out: Path,
-        facts: Mapping[str, Any],
-        learning: Sequence[Learner],
-        device: str,
-        minutes: float | None,
-        reporter: Reporter,
-        group: Group,
-    ) -> Plan:
-        """The plan of a run that was started before, or a new one; the same in all processes."""
-
-        def first() -> Plan:
-            known = cls.read(out, facts, learning)
-            return known or cls.make(out, facts, learning, device, minutes, reporter)
-
-        plan = group.first_does(first) or cls.read(out, facts, learning)
-        if plan is None:
-            raise TrainingError(f"The processes of this run do not see the same files in {out}.")
-        return plan
-
-    @classmethod
-    def make(
-        cls,
-        out: Path,
-        facts: Mapping[str, Any],
-        learning: Sequence[Learner],
-        device: str,
-        minutes: float | None,
-        reporter: Reporter,
-    ) -> Plan:
-        """Forecast time and memory, say so, and keep it."""
-        settled, seconds, settings = [], {}, {}
-        for learner in learning:
-            reporter.progress(f"trying a few steps of the {_words(learner.name)} ...")
-            expected = forecast(
-                learner.task, learner.examples, learner.held_out, learner.settings, device=device
-            )
-            if not expected.memory.fits:
-                raise TrainingError(f"The {_words(learner.name)}: {expected.memory}")
-            allowed = None if minutes is None else 60 * minutes / len(learning)
-            steps = _steps(expected, learner.settings.steps, allowed)
-            learner = replace(learner, settings=replace(expected.settings, steps=steps))
-            seconds[learner.name] = expected.seconds * steps / expected.settings.steps
-            settings[learner.name] = config.as_toml(learner.settings)
-            settled.append(learner)
-            reporter.say(
-                f"{_words(learner.name)}: {steps} steps, about {_time(seconds[learner.name])}. "
-                f"{expected.memory}"
-            )
-        kept = {**facts, "settings": settings, "forecast_seconds": seconds}
-        _write_json(out / _PLAN, kept)
-        with replacing(out / "recipe.toml") as temporary:
-            temporary.write_text(facts["recipe"], encoding="utf-8", newline="\n")
-        reporter.say(f"In all about {_time(sum(seconds.values()))}, then a few sentences to judge.")
-        return cls(learners=tuple(settled), seconds=seconds)
-
-    @classmethod
-    def read(cls, out: Path, facts: Mapping[str, Any], learning: Sequence[Learner]) -> Plan | None:
-        """The plan of a run that was started before, or None."""
-        if not (out / _PLAN).is_file():
-            return None
-        try:
-            kept = json.loads((out / _PLAN).read_text(encoding="utf-8"))
-            changed = [name for name, value in facts.items() if kept[name] != value]
-            settings = {
-                name: config.parse(text, LoopSettings) for name, text in kept["settings"].items()
-            }
-            settled = [replace(each, settings=settings[each.name]) for each in learning]
-            seconds = {name: float(value) for name, value in kept["forecast_seconds"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise TrainingError(f"{out / _PLAN} is damaged ({error}); use a new folder.") from error
-        if changed:
-            raise TrainingError(
-                f"{out} holds a run with another {', '.join(changed)}. Go on with what it was "
-                f"started with, or give this one a folder of its own."
-            )
-        return cls(learners=tuple(settled), seconds=seconds)
-
-
-def _digest(names: Sequence[str]) -> str:
-    return hashlib.sha256(" ".join(names).encode()).hexdigest()
 
 
 def _check(prepared: PreparedSet, name: str, out: Path, seed: int) -> None:
@@ -271,14 +153,7 @@ def _check(prepared: PreparedSet, name: str, out: Path, seed: int) -> None:
             f"({', '.join(prepared.speakers[:5])}); a voice is of one. Prepare a set of one "
             f"speaker, with `myna prepare --speaker NAME`."
         )
-    check_free(name, _known_run(out))
-
-
-def _known_run(out: Path) -> str | None:
-    try:
-        return run_digest(json.loads((out / _PLAN).read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    check_free(name, known_run(out))
 
 
 def compute_features(
@@ -306,18 +181,18 @@ def compute_features(
     if not len(found):
         raise TrainingError(f"No clip of {prepared.folder} can be trained on; see above why.")
     seconds = sum(row.clip.seconds for row in found.rows)
-    reporter.say(f"{len(found)} clips, {_time(seconds)} of speech")
+    reporter.say(f"{len(found)} clips, {duration(seconds)} of speech")
     return found
 
 
 def train(learner: Learner, out: Path, device: str, reporter: Reporter, group: Group) -> bool:
     """Train one net in its folder of the run; False if Ctrl-C stopped it."""
-    words = _words(learner.name)
+    title = words(learner.name)
 
     def progress(at: Progress) -> None:
-        left = "" if at.seconds_left is None else f", {_time(at.seconds_left)} left"
+        left = "" if at.seconds_left is None else f", {duration(at.seconds_left)} left"
         losses = ", ".join(f"{name} {value:.3g}" for name, value in at.losses.items())
-        reporter.progress(f"{words}: step {at.step} of {at.steps}{left}; {losses}")
+        reporter.progress(f"{title}: step {at.step} of {at.steps}{left}; {losses}")
 
     folder = out / learner.name
     outcome = run(
@@ -340,28 +215,5 @@ def train(learner: Learner, out: Path, device: str, reporter: Reporter, group: G
     if outcome.best_loss is not None:
         best = f"; held-out loss {outcome.best_loss:.4g} at step {outcome.best_step}"
     why = ", no better for a while" if outcome.stopped_by == "patience" else ""
-    reporter.say(f"{words}: {outcome.steps} steps in {_time(outcome.seconds)}{why}{best}")
+    reporter.say(f"{title}: {outcome.steps} steps in {duration(outcome.seconds)}{why}{best}")
     return True
-
-
-def _steps(expected: Forecast, steps: int, allowed: float | None) -> int:
-    if allowed is None or expected.seconds <= allowed:
-        return steps
-    return max(1, math.floor(steps * allowed / expected.seconds))
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _time(seconds: float) -> str:
-    """In words: 45 s, 12 min, 3.5 h."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _write_json(path: Path, facts: Mapping[str, Any]) -> None:
-    with replacing(path) as temporary:
-        text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
