@@ -1,14 +1,12 @@
 """Make more of little: change what is heard, not what is said. All of it is off by default.
 
-Waveforms get noise, a room, another level, another voice (`augment`); spectrograms and features get
-holes in time and frequency (`mask`, SpecAugment, arXiv:1904.08779). What happens to a row depends
-on its own random numbers and its own length alone.
+Waveforms get noise, a room, another level, another voice; the filter bank of the recogniser is varied
+further, with holes in time and frequency, in `myna.training.content_variation`. What happens to a row
+depends on its own random numbers alone.
 
 What is right for what: the recogniser and content encoders take everything; a speaker encoder takes
 `voice` only with a new speaker's name for the clip; the decoder takes none of it, for it would
 learn to speak in noise; the token model reads tokens, to which `voice` does little harm.
-
-Letters in shapes: B rows, C channels or frequencies, T frames.
 """
 
 from __future__ import annotations
@@ -16,14 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from myna.audio import effects
 from myna.audio.revoicing import revoice
 from myna.datatypes import Audio
 from myna.errors import ConfigError
-from myna.training.task import Draws
 
 Range = tuple[float, float]
 
@@ -102,31 +97,6 @@ class AugmentationSettings:
     gain: GainSettings = field(default_factory=GainSettings)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MaskSettings:
-    """Holes in a spectrogram or in features."""
-
-    probability: float = 0.0
-    """Of a row to be masked at all."""
-    time_masks: int = 2
-    longest_frames: int = 40
-    """Of one hole in time, and ..."""
-    longest_share: float = 0.1
-    """... as a share of the row; the shorter of the two holds."""
-    frequency_masks: int = 2
-    widest_share: float = 0.2
-    """Of the channels, of one hole in frequency."""
-
-    def __post_init__(self) -> None:
-        _check_probability(self.probability)
-        for name in ("time_masks", "frequency_masks", "longest_frames"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it is at least 0.")
-        for name in ("longest_share", "widest_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it is from 0 to 1.")
-
-
 def augment(audio: Audio, random: np.random.Generator, settings: AugmentationSettings) -> Audio:
     """One clip, changed as drawn.
 
@@ -161,51 +131,6 @@ def augment(audio: Audio, random: np.random.Generator, settings: AugmentationSet
     if changed is not audio and peak > _PEAK:
         changed = Audio(changed.samples * np.float32(_PEAK / peak), audio.rate)
     return changed
-
-
-def mask(
-    x: Tensor, lengths: Tensor, draws: Draws, settings: MaskSettings, what: str = "mask"
-) -> Tensor:
-    """Fill holes with the row's mean.
-
-    Args:
-        x: (B, C, T).
-        lengths: (B,) frames that count; padding is never masked, and counts for nothing.
-        draws: of the step.
-        settings: how many holes, how large.
-        what: name of the draws, where a step masks several things.
-
-    Returns:
-        (B, C, T); `x` itself if the probability is 0.
-    """
-    if settings.probability == 0:
-        return x
-    channels, frames = x.shape[1:]
-    holes = np.zeros((len(x), channels, frames), dtype=bool)
-    for row, length in enumerate(lengths.tolist()):
-        random = draws.numpy(row, what)
-        if random.random() >= settings.probability:
-            continue
-        longest = min(settings.longest_frames, int(settings.longest_share * length))
-        for start, end in _holes(random, settings.time_masks, longest, length):
-            holes[row, :, start:end] = True
-        widest = int(settings.widest_share * channels)
-        for start, end in _holes(random, settings.frequency_masks, widest, channels):
-            holes[row, start:end, :length] = True
-    inside = torch.arange(frames, device=x.device) < lengths.to(x.device)[:, None]
-    kept = x.where(inside[:, None], x.new_zeros(()))
-    mean = kept.sum((1, 2)) / (lengths.to(x.device).clamp(min=1) * channels)
-    return torch.where(torch.from_numpy(holes).to(x.device), mean[:, None, None].to(x.dtype), x)
-
-
-def _holes(
-    random: np.random.Generator, count: int, widest: int, size: int
-) -> list[tuple[int, int]]:
-    """Starts and ends of `count` holes of 0 to `widest`, anywhere in `size`."""
-    widths = random.integers(0, widest + 1, count)
-    return [
-        (start, start + int(w)) for w in widths for start in [int(random.integers(0, size - w + 1))]
-    ]
 
 
 def _geometric(random: np.random.Generator, ends: Range) -> float:
