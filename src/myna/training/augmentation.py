@@ -1,12 +1,13 @@
 """Make more of little: change what is heard, not what is said. All of it is off by default.
 
-Waveforms get noise, a room, another level, another voice; the filter bank of the recogniser is varied
-further, with holes in time and frequency, in `myna.training.content_variation`. What happens to a row
-depends on its own random numbers alone.
+Waveforms get noise, a room, another level, another voice. What happens to a row depends on its own
+random numbers alone. The recogniser's filter bank is varied further, with holes in time and
+frequency (SpecAugment), in `myna.training.content_variation`.
 
 What is right for what: the recogniser and content encoders take everything; a speaker encoder takes
-`voice` only with a new speaker's name for the clip; the decoder takes none of it, for it would
-learn to speak in noise; the token model reads tokens, to which `voice` does little harm.
+`voice` only with a new speaker's name for the clip; the decoder learns other voices from `voice`,
+and would learn to speak in noise from the rest; the token model reads tokens, to which `voice` does
+little harm.
 """
 
 from __future__ import annotations
