@@ -11,6 +11,7 @@ DENOISE = ("auto", "always", "never")
 VOICE_ACTIVITY = ("both", "silero", "energy")
 DEVICES = ("auto", "cpu", "cuda")
 SPEAKER_CHECKS = ("auto", "resemblyzer", "none")
+SOUND_CHECKS = ("auto", "none")
 TRANSCRIBERS = ("none", "moonshine", "faster-whisper", "funasr")
 
 
@@ -49,6 +50,9 @@ class PrepareSettings:
     """Of the transcriber: a folder, or for faster-whisper a name from its cache."""
     device: str = "auto"
     """Where the transcriber computes: auto, cpu or cuda."""
+    sound_check: str = "auto"
+    """What holds words against the sounds that are heard: none, or auto, which is our own
+    recogniser; it hears English and Mandarin."""
     speaker_check: str = "auto"
     """What tells clips of others: resemblyzer, none, or auto, which is resemblyzer if installed."""
     licence: str = ""
@@ -74,6 +78,7 @@ class PrepareSettings:
             ("voice_activity", VOICE_ACTIVITY),
             ("transcriber", TRANSCRIBERS),
             ("device", DEVICES),
+            ("sound_check", SOUND_CHECKS),
             ("speaker_check", SPEAKER_CHECKS),
             ("language", ("", *LANGUAGES)),
         ):

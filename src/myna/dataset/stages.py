@@ -55,7 +55,7 @@ def stages(settings: PrepareSettings, recordings: Mapping[str, Recording]) -> tu
         Judge(limits=limits),
         Transcribe(**heard),
         CheckWords(**heard),
-        CheckSounds(recogniser=recogniser()),
+        CheckSounds(recogniser="" if settings.sound_check == NONE else recogniser()),
         Listen(encoder=encoder),
         Voices(encoder=encoder),
     )

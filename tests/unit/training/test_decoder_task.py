@@ -249,7 +249,7 @@ def test_one_batch_is_learnt(family: str) -> None:
         for player in task.players
     }
     under, found = task.denominators(batch), []
-    for step in range(40):
+    for step in range(60):
         shared = task.forward(batch, Draws(0, step, batch.keys))
         for player in task.players:
             terms = task.losses(player.name, batch, shared)
