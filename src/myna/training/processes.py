@@ -6,6 +6,7 @@ MASTER_PORT, joins the others; any other is alone, and all here costs it nothing
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -138,6 +139,9 @@ def joined(device: str = "auto") -> Iterator[Group]:
     if distributed.is_initialized():
         yield Group(own, rank, world)
         return
+    # It keeps the group that exists when it is first imported, which optimisers cause, as default
+    # arguments for ever; then the group's threads outlive it, and may abort the interpreter's end.
+    importlib.import_module("torch.distributed.nn.functional")
     backend = "nccl" if own.type == "cuda" else "gloo"
     distributed.init_process_group(
         backend, rank=rank, world_size=world, device_id=own if own.type == "cuda" else None
