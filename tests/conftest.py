@@ -44,15 +44,41 @@ def toy_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def toy_home(toy_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder of the test's own with the toy models installed; `$MYNA_HOME` names it."""
+    """A data folder of the test's own with the toy models installed; `$MYNA_HOME` names it.
+
+    No model comes with Myna then, so that tests see what they made.
+    """
     home = tmp_path / "home"
     (home / "models").mkdir(parents=True)
     for model in toy_models.iterdir():
         (home / "models" / model.name).symlink_to(model)
     monkeypatch.setenv("MYNA_HOME", str(home))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr("myna.checkpoints.store.PACKAGED", tmp_path / "packaged")
     _register(monkeypatch)
     return home
+
+
+@pytest.fixture(scope="session")
+def toy_graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the toys' graphs for ONNX Runtime, made once; do not change it."""
+    for package in ("torch", "onnx", "onnxruntime"):
+        pytest.importorskip(package)
+    from myna.export import export_family
+
+    folder = tmp_path_factory.mktemp("graphs")
+    with pytest.MonkeyPatch.context() as patch:
+        _register(patch)
+        for name in toy.FAMILY_ROWS:
+            export_family(name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def graphs_home(toy_home: Path, toy_graphs: Path) -> Path:
+    """`toy_home` in which the toys have graphs, too."""
+    (toy_home / "graphs").symlink_to(toy_graphs)
+    return toy_home
 
 
 def _register(patch: pytest.MonkeyPatch) -> None:

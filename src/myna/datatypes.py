@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from myna.errors import AudioError, ConfigError, VoiceError
 from myna.files import replacing
-from myna.specs import TOKENS_PER_SECOND
+from myna.specs import TOKENS_PER_SECOND, SamplingSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -238,13 +238,13 @@ class SemanticTokens:
 class Sampling:
     """Choices a caller may make about how tokens are drawn. Safe to share between threads."""
 
-    temperature: float = 1.0
-    """Above 0, to 2; higher is more varied and less stable."""
-    top_k: int = 15
+    temperature: float | None = None
+    """Above 0, to 2; higher is more varied and less stable. None is the model's own, as below."""
+    top_k: int | None = None
     """Keep this many likeliest tokens, 1 to 10000 (all there are); 1 is greedy."""
-    top_p: float = 1.0
+    top_p: float | None = None
     """Keep the likeliest tokens that together reach this probability, 0 to 1."""
-    repetition_penalty: float = 1.35
+    repetition_penalty: float | None = None
     """0.5 to 2; above 1, tokens already said (the reference's too) become less likely."""
     longest_seconds: float = 60.0
     """Give up on a sentence that has not ended by then, 0.5 to 60."""
@@ -252,16 +252,25 @@ class Sampling:
     """Same seed, same model, same speech: 0 to 2^63 - 1. None draws a new one each time."""
 
     def __post_init__(self) -> None:
-        hint = " For greedy choice use top_k=1."
-        in_range("temperature", self.temperature, 1e-5, 2.0, hint if self.temperature == 0 else "")
-        _whole("top_k", self.top_k)
-        in_range("top_k", self.top_k, 1, 10_000)
-        in_range("top_p", self.top_p, 0.0, 1.0)
-        in_range("repetition_penalty", self.repetition_penalty, 0.5, 2.0)
+        hint = " For greedy choice use top_k=1." if self.temperature == 0 else ""
+        if self.temperature is not None:
+            in_range("temperature", self.temperature, 1e-5, 2.0, hint)
+        if self.top_k is not None:
+            _whole("top_k", self.top_k)
+            in_range("top_k", self.top_k, 1, 10_000)
+        if self.top_p is not None:
+            in_range("top_p", self.top_p, 0.0, 1.0)
+        if self.repetition_penalty is not None:
+            in_range("repetition_penalty", self.repetition_penalty, 0.5, 2.0)
         in_range("longest_seconds", self.longest_seconds, 0.5, 60.0)
         if self.seed is not None:
             _whole("seed", self.seed)
             in_range("seed", self.seed, 0, 2**63 - 1)
+
+    def filled(self, own: SamplingSpec) -> SamplingSpec:
+        """With the model's own values where the caller chose none."""
+        chosen = {each.name: getattr(self, each.name) for each in fields(own)}
+        return replace(own, **{name: value for name, value in chosen.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +282,7 @@ class Delivery:
     pause: float = 0.3
     """Seconds of silence after each sentence but the last, 0 to 10."""
     noise_scale: float = 0.5
-    """Liveliness of the decoder, 0 to 1; 0 removes its randomness."""
+    """Liveliness of the decoder, 0 to 1; 0 removes its randomness. `tiny` has none there."""
     rate: int | None = None
     """Samples per second of the result, 8000 to 96000; None is the model's own."""
 
@@ -310,8 +319,10 @@ class Voice:
     """Fingerprint of the weights that understood it; other weights would misread `timbre`."""
     timbre: Floats
     """(width of the family's timbre,)"""
+    speaker: Floats | None = None
+    """(width of the speaker vector,), for families whose token model knows who speaks."""
     prompt: Prompt | None = None
-    """None if the words of the reference are not known."""
+    """None if the words of the reference are not known, or the family speaks without."""
     licence: str = ""
     """Terms under which this voice may be used, as the maker states them."""
     consent: str = ""
@@ -333,6 +344,8 @@ class Voice:
         from safetensors.numpy import save
 
         tensors: dict[str, NDArray[Any]] = {"timbre": self.timbre}
+        if self.speaker is not None:
+            tensors["speaker"] = self.speaker
         facts: dict[str, Any] = {
             key: getattr(self, key) for key in ("name", "family", "model", "licence", "consent")
         }
@@ -376,7 +389,9 @@ class Voice:
                 tokens=tensors["prompt.tokens"],
                 text_features=tensors.get("prompt.text_features"),
             )
-            voice = cls(timbre=tensors["timbre"], prompt=prompt, **facts)
+            voice = cls(
+                timbre=tensors["timbre"], speaker=tensors.get("speaker"), prompt=prompt, **facts
+            )
             voice._check(path)
         except (
             SafetensorError,
@@ -398,6 +413,7 @@ class Voice:
         facts = (self.name, self.family, self.model, self.licence, self.consent, self.lexicon)
         sound = all(isinstance(fact, str) for fact in facts) and isinstance(self.details, dict)
         sound &= _is_floats(self.timbre, 1)
+        sound &= self.speaker is None or _is_floats(self.speaker, 1)
         if self.prompt is not None:
             phones, features = self.prompt.phones, self.prompt.text_features
             sound &= all(

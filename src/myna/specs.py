@@ -34,6 +34,16 @@ class SpectrogramSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingSpec:
+    """How tokens are drawn; ranges are those of `myna.datatypes.Sampling`."""
+
+    temperature: float = 1.0
+    top_k: int = 15
+    top_p: float = 1.0
+    repetition_penalty: float = 1.35
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenModelSpec:
     """The autoregressive model from phonemes to semantic tokens (S1)."""
 
@@ -52,6 +62,8 @@ class TokenModelSpec:
     """The end token is not offered before this many tokens were drawn."""
     most_tokens: int = 1500
     """Tokens after which a sentence that does not end is given up."""
+    sampling: SamplingSpec = field(default_factory=SamplingSpec)
+    """What the caller does not choose."""
 
     @property
     def end(self) -> int:
@@ -78,6 +90,35 @@ class GeneratorSpec:
     def hop(self) -> int:
         """Samples per latent frame."""
         return prod(self.rates)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFilterSpec:
+    """A generator that shapes pulses of the voice's pitch, and noise, frame by frame.
+
+    Pitch and phases come from a formula, so that speech is clean without judges in training
+    (arXiv:1904.12088 for the idea of a source, arXiv:2306.00814 for frames instead of upsampling).
+    """
+
+    rate: int = 24_000
+    """Of the samples, in Hz."""
+    hop: int = 480
+    """Samples per latent frame."""
+    oversampling: int = 2
+    """Frames of filters per latent frame."""
+    window: int = 720
+    """Samples that a filter is applied to at once; a multiple of the filters' hop."""
+    bands: int = 96
+    """Values of a filter, evenly spaced in mel."""
+    channels: int = 256
+    feedforward: int = 768
+    layers: int = 5
+    kernel: int = 7
+
+    @property
+    def filter_hop(self) -> int:
+        """Samples per frame of filters."""
+        return self.hop // self.oversampling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +158,14 @@ class DecoderSpec:
     flow_layers: int = 4
     flows: int = 4
     posterior_layers: int = 16
+    """Of the posterior encoder; 0 for a decoder that learns of tokens and phones alone, and whose
+    latents therefore have no randomness."""
     kernel: int = 5
     frames_per_token: int = 2
-    generator: GeneratorSpec = field(default_factory=GeneratorSpec)
+    generator: GeneratorSpec | SourceFilterSpec = field(default_factory=GeneratorSpec)
+    band_limited: bool = False
+    """Whether it is told up to which frequency a recording has sound, so that muffled recordings do
+    not teach a muffled voice."""
     discriminator: DiscriminatorSpec = field(default_factory=DiscriminatorSpec)
     """For training only."""
     spectrogram: SpectrogramSpec = SpectrogramSpec(rate=32_000, window=2048, hop=640)
@@ -128,6 +174,15 @@ class DecoderSpec:
     def samples_per_token(self) -> int:
         """At speed 1."""
         return self.frames_per_token * self.generator.hop
+
+    def frames(self, tokens: int, speed: float) -> int:
+        """Latent frames of so many tokens."""
+        return frames_at(self.frames_per_token * tokens, speed)
+
+
+def frames_at(frames: int, speed: float) -> int:
+    """Frames that `frames` become at a speed: one more than fit, but at speed 1 as many."""
+    return frames if speed == 1 else int(frames / speed) + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +203,10 @@ class FamilySpec:
     """How text is read by default: as a native does, or with the mistakes of published data."""
     speaker_encoder: str | None = None
     """Model of the speaker vector; None where `decoder.speaker_vector` is None."""
+    speaker_aware: bool = False
+    """Whether the token model knows who speaks: the speaker vector is each phone's text feature."""
+    prompted: bool = True
+    """Whether speech goes on from the words of a reference; else a voice is its timbre alone."""
 
     @property
     def rate(self) -> int:
@@ -187,9 +246,48 @@ _V2_PRO_PLUS = replace(
         _V2_PRO.decoder, generator=GeneratorSpec(channels=768, kernels=(20, 16, 8, 2, 2))
     ),
 )
+_TINY = FamilySpec(
+    name="tiny",
+    symbols="v2",
+    languages=("en",),
+    token_model=TokenModelSpec(
+        phones=732,
+        text_features=192,
+        width=256,
+        heads=4,
+        layers=6,
+        feedforward=1024,
+        positions=2048,
+        sampling=SamplingSpec(temperature=0.8, top_k=25, repetition_penalty=1.0),
+    ),
+    decoder=DecoderSpec(
+        phones=732,
+        reference_bins=341,
+        timbre=192,
+        speaker_vector=192,
+        content=5,
+        hidden=128,
+        feedforward=384,
+        text_layers=2,
+        half_layers=2,
+        fusion=128,
+        flow_layers=2,
+        posterior_layers=0,
+        generator=SourceFilterSpec(),
+        band_limited=True,
+        spectrogram=SpectrogramSpec(rate=24_000, window=1024, hop=480),
+    ),
+    content_encoder="tiny-content",
+    text_encoder=None,
+    text_encoder_languages=(),
+    improved_reading=True,
+    speaker_encoder="tiny-speaker",
+    speaker_aware=True,
+    prompted=False,
+)
 
 FAMILIES: dict[str, FamilySpec] = {
-    family.name: family for family in (_V1, _V2, _V2_PRO, _V2_PRO_PLUS)
+    family.name: family for family in (_V1, _V2, _V2_PRO, _V2_PRO_PLUS, _TINY)
 }
 
 
@@ -311,15 +409,35 @@ class ContentEncoderSpec:
         return 2 * self.tokens(frames)
 
 
-ENCODERS: dict[str, HubertSpec | RobertaSpec | ERes2NetSpec | ContentEncoderSpec] = {
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EcapaSpec:
+    """Our own speaker encoder: filterbank to speaker vector (arXiv:2005.07143)."""
+
+    bands: int = 80
+    channels: int = 256
+    """Of every block."""
+    scale: int = 4
+    """Groups that the channels of a block are split into."""
+    bottleneck: int = 64
+    """Of what weighs channels and frames."""
+    pooled: int = 512
+    """Channels that are pooled over time."""
+    width: int = 192
+    """Of the speaker vector."""
+
+
+EncoderSpec = HubertSpec | RobertaSpec | ERes2NetSpec | ContentEncoderSpec | EcapaSpec
+
+ENCODERS: dict[str, EncoderSpec] = {
     "hubert-base": HubertSpec(),
     "roberta-large": RobertaSpec(),
     "eres2netv2": ERes2NetSpec(),
-    "tiny-content": ContentEncoderSpec(),
+    "tiny-content": ContentEncoderSpec(levels=(4, 4, 4, 4, 4)),
+    "tiny-speaker": EcapaSpec(),
 }
 """By the names that families use in `content_encoder`, `text_encoder` and `speaker_encoder`."""
 
-Encoder = TypeVar("Encoder", HubertSpec, RobertaSpec, ERes2NetSpec, ContentEncoderSpec)
+Encoder = TypeVar("Encoder", HubertSpec, RobertaSpec, ERes2NetSpec, ContentEncoderSpec, EcapaSpec)
 
 
 def encoder_spec(name: str, kind: type[Encoder]) -> Encoder:

@@ -21,7 +21,7 @@ from myna.text.symbols import index_of
 READMES = ("README.md", "README.zh.md")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#]+?)(?:#[^)]*)?\)")
-ROW = re.compile(r"^\| (v\w+) \| (\d+) kHz \| (\d+) \| (\S+) \| ([a-z, ]+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| (v\w+|tiny) \| (\d+) kHz \| (\d+) \| (\S+) \| ([a-z, ]+) \|$", re.MULTILINE)
 
 
 @pytest.mark.parametrize("readme", READMES)

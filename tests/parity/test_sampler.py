@@ -5,8 +5,8 @@ from __future__ import annotations
 import kit
 import numpy as np
 
-from myna.datatypes import Sampling
 from myna.engines.sampling import distribution, draw, penalise
+from myna.specs import SamplingSpec
 
 pytestmark = kit.needs_kit()
 
@@ -25,7 +25,7 @@ def test_distributions_and_draws() -> None:
         cases
     ):
         top_p, temperature, penalty = (float(value) for value in settings)
-        sampling = Sampling(top_k=int(top_k), top_p=top_p, temperature=max(temperature, 1e-5))
+        sampling = SamplingSpec(top_k=int(top_k), top_p=top_p, temperature=max(temperature, 1e-5))
         for row in range(2):
             logits = golden["logits_1025"][row, :vocabulary]
             said = golden["previous"][row].astype(np.int64) if with_previous[()] else None

@@ -10,6 +10,7 @@ from myna.specs import (
     DecoderSpec,
     DiscriminatorSpec,
     ERes2NetSpec,
+    GeneratorSpec,
     HubertSpec,
     RobertaSpec,
     TokenModelSpec,
@@ -174,6 +175,7 @@ def _wavenet(name: str, layers: int, spec: DecoderSpec) -> Shapes:
 
 def _generator(spec: DecoderSpec) -> Shapes:
     generator = spec.generator
+    assert isinstance(generator, GeneratorSpec), "published families have this generator"
     width = generator.channels
     shapes: Shapes = {
         **_conv("generator.first", spec.hidden, width, 7),

@@ -1,7 +1,9 @@
 """Model folders: weights by our names in safetensors files, and what they are in `model.json`.
 
 A folder appears whole or not at all. Tensors keep the precision they were published in. Installed
-models lie in `models` in the data folder and are known by name.
+models lie in `models` in the data folder and are known by name; so are those that come in the
+package, unless one of the same name is installed. A folder may hold voices of its own beside the
+weights, in `voices`.
 """
 
 import hashlib
@@ -12,6 +14,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +38,11 @@ ENCODER = "encoder"
 VOCABULARY = "vocab.txt"
 """One word piece to a line, its id the line's number, lines ended by `\\n` alone."""
 
+PACKAGED = Path(__file__).parent / "data"
+"""Models that come with Myna. They are only ever read."""
+
 _CARD = "model.json"
+_VOICES = "voices"
 _PARTS = {VOICE_MODEL: (TOKEN_MODEL, DECODER), ENCODER: ("weights",)}
 _OPTIONAL_PARTS = {VOICE_MODEL: (DISCRIMINATOR,), ENCODER: ()}
 """What only training needs; other weights there make no other voice."""
@@ -93,6 +100,16 @@ class ModelFolder:
         for part in _PARTS[self.kind]:
             digest.update(f"{part} {self.files[f'{part}.safetensors'].sha256}\n".encode())
         return digest.hexdigest()
+
+    @property
+    def packaged(self) -> bool:
+        """Whether it comes with Myna, rather than with its user."""
+        return self.path.parent == PACKAGED
+
+    @property
+    def voices(self) -> Mapping[str, Path]:
+        """Files of the voices that come with it, by name, in the order of their names."""
+        return {path.stem: path for path in sorted((self.path / _VOICES).glob("*.voice"))}
 
     @property
     def vocabulary(self) -> Path | None:
@@ -182,7 +199,7 @@ def write(
 
 
 def open_model(model: str | Path) -> ModelFolder:
-    """A model by the name it is installed under, or by its folder.
+    """A model by the name it is installed or packaged under, or by its folder.
 
     Raises:
         ModelNotFoundError: there is none; the message says how to get it.
@@ -190,9 +207,8 @@ def open_model(model: str | Path) -> ModelFolder:
     """
     path = Path(model)
     if isinstance(model, str) and _NAME.fullmatch(model):
-        installed_path = _models() / model
-        if (installed_path / _CARD).is_file() or not (path / _CARD).is_file():
-            path = installed_path
+        named = [place / model for place in (_models(), PACKAGED)]
+        path = next((place for place in [*named, path] if (place / _CARD).is_file()), named[0])
     if not (path / _CARD).is_file():
         raise ModelNotFoundError(_not_found(model))
     try:
@@ -202,6 +218,17 @@ def open_model(model: str | Path) -> ModelFolder:
             f"{path / _CARD} is damaged ({type(error).__name__}: {error}). "
             f"Convert or download the model again."
         ) from error
+
+
+def ears(folder: ModelFolder) -> str:
+    """Identifies all weights that cloning with a voice model uses: its own, and those of the
+    family's encoders that are on this machine."""
+    spec, found = folder.family, [folder.fingerprint]
+    for name in (spec.content_encoder, spec.speaker_encoder, spec.text_encoder):
+        if name is not None:
+            with suppress(ModelNotFoundError):  # cloning says so if it needs that one
+                found.append(open_model(name).fingerprint)
+    return " ".join(found)
 
 
 def verify(folder: ModelFolder) -> None:
@@ -223,13 +250,16 @@ def verify(folder: ModelFolder) -> None:
 
 
 def installed() -> tuple[ModelFolder, ...]:
-    """All models in the data folder, by name; a damaged one is left out with a warning."""
+    """All models in the data folder and in the package, by name; a damaged one is left out with a
+    warning."""
+    cards = [*PACKAGED.glob(f"*/{_CARD}"), *_models().glob(f"*/{_CARD}")]
+    paths = {card.parent.name: card.parent for card in cards}  # of two, the one that was installed
     folders: list[ModelFolder] = []
-    for path in sorted(_models().glob(f"*/{_CARD}")):
-        if path.parent.name.startswith("."):
+    for name, path in sorted(paths.items()):
+        if name.startswith("."):
             continue
         try:
-            folders.append(open_model(path.parent))
+            folders.append(open_model(path))
         except CheckpointError as error:
             log.warning("%s", error)
     return tuple(folders)
@@ -240,9 +270,12 @@ def remove(name: str) -> None:
 
     Raises:
         ModelNotFoundError: no model of this name is installed.
+        CheckpointError: it comes with Myna.
     """
     path = _models() / name
     if not _NAME.fullmatch(name) or not (path / _CARD).is_file():
+        if _NAME.fullmatch(name) and (PACKAGED / name / _CARD).is_file():
+            raise CheckpointError(f"The model {name} comes with Myna, and stays as long as it.")
         raise ModelNotFoundError(_not_found(name))
     if path.is_symlink():
         path.unlink()

@@ -98,6 +98,8 @@ class FeatureSet:
         samples: (N,) int16, the stored waveform at the family's rate
         text_features: (P, F) float32, only where the language has a text encoder
         speaker: (V,) float32, only where the family has a speaker vector
+        pitch: (F,) float32 in Hz, 0 without a voice, only where a generator filters a source
+        band: (1,) float32 in Hz, only where the decoder is told up to where there is sound
 
     Arrays are read from disk when an example is asked for, and are nobody else's.
     """
@@ -107,6 +109,8 @@ class FeatureSet:
     """Of the samples, in Hz."""
     dropped: tuple[Clip, ...] = ()
     """Clips that have no features, with the reason."""
+    speaker_aware: bool = False
+    """Whether the text features of every phone are the speaker vector."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -114,6 +118,9 @@ class FeatureSet:
     def __getitem__(self, index: int) -> Mapping[str, Any]:
         row = self.rows[index]
         arrays = load(row.path)
+        if self.speaker_aware:
+            speaker = arrays["speaker"][None]
+            arrays["text_features"] = np.repeat(speaker, len(arrays["phones"]), axis=0)
         return {
             "key": row.clip.id,
             "text": row.clip.text,
@@ -153,17 +160,20 @@ def save(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         save_file(stored, str(temporary))
 
 
-def load(path: Path) -> dict[str, NDArray[Any]]:
+def load(path: Path, names: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
     """Read what `save` wrote.
+
+    Args:
+        names: of the arrays to read; all by default.
 
     Raises:
         DatasetError: the file is missing or damaged.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors import SafetensorError, safe_open
 
     try:
-        arrays: dict[str, NDArray[Any]] = load_file(path)
+        with safe_open(path, framework="np") as file:
+            arrays = {name: file.get_tensor(name) for name in names or file.keys()}
     except (SafetensorError, OSError, ValueError) as error:
         raise _damaged(path, error) from error
     if "text_features" in arrays:

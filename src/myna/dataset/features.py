@@ -24,13 +24,15 @@ import numpy as np
 
 from myna import files, text
 from myna.audio.filterbank import fbank
+from myna.audio.pitch import FRAMES_PER_SECOND, pitch
 from myna.audio.preparation import training_content_input, training_pcm
+from myna.audio.quality import measure
 from myna.audio.recordings import read as read_recording
 from myna.audio.resample import HANN_SINC, HIGH_QUALITY, resample
 from myna.dataset.feature_set import FeatureLimits, FeatureRow, FeatureSet, is_whole, row_of, save
 from myna.datatypes import Audio, Sentence
 from myna.errors import AudioError, DatasetError, EngineError, TextError
-from myna.specs import CONTENT_RATE
+from myna.specs import CONTENT_RATE, ENCODERS, ContentEncoderSpec, SourceFilterSpec
 from myna.synthesis.script import Line, prepare
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from myna.dataset.manifest import Clip
     from myna.engines.base import Engine
 
-__all__ = ["FeatureLimits", "FeatureRow", "FeatureSet", "features", "recording_of"]
+__all__ = ["FeatureLimits", "FeatureRow", "FeatureSet", "features", "pitch_of", "recording_of"]
 
 FOLDER = "features"
 """In the prepared set."""
@@ -102,7 +104,12 @@ def features(
             on_progress(count, len(used))
     if dropped:
         log.warning("%d of %d clips cannot be trained on.", len(dropped), len(used))
-    return FeatureSet(rows=tuple(rows), rate=engine.spec.rate, dropped=tuple(dropped))
+    return FeatureSet(
+        rows=tuple(rows),
+        rate=engine.spec.rate,
+        dropped=tuple(dropped),
+        speaker_aware=engine.spec.speaker_aware,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +147,7 @@ class _Maker:
             sound,
             clip.text,
             clip.language,
-            self.engine.ears(),
+            _ears(self.engine),
             self.improved,
             self.polyphones is not None,
         ]
@@ -174,6 +181,10 @@ class _Maker:
             if spec.speaker_encoder is not None:
                 stored = Audio(samples.astype(np.float32) / np.float32(_PCM_SCALE), spec.rate)
                 arrays["speaker"] = engine.speaker(fbank(resample(stored, CONTENT_RATE, HANN_SINC)))
+            if isinstance(spec.decoder.generator, SourceFilterSpec):
+                arrays["pitch"] = pitch_of(sound, len(samples), spec.decoder.generator)
+            if spec.decoder.band_limited:
+                arrays["band"] = np.array([measure(sound).bandwidth_hz], dtype=np.float32)
         except (AudioError, EngineError) as error:
             raise _UnfitError("unusable audio", str(error)) from error
         if line.text_features is not None:
@@ -201,6 +212,25 @@ class _Maker:
             )
             sentence = Sentence(source=clip.text, parts=(phonemes,))
         return prepare(self.engine, sentence)
+
+
+def pitch_of(sound: Audio, samples: int, spec: SourceFilterSpec) -> NDArray[np.float32]:
+    """(F,) Hz at each frame of filters in so many samples of the family's rate; 0 is no voice."""
+    times = (np.arange(samples // spec.filter_hop) + 0.5) * spec.filter_hop / spec.rate
+    found = pitch(resample(sound, CONTENT_RATE, HANN_SINC)).hz
+    places = np.rint(times * FRAMES_PER_SECOND).astype(np.int64).clip(max=len(found) - 1)
+    hertz: NDArray[np.float32] = found[places].astype(np.float32)
+    return hertz
+
+
+def _ears(engine: Engine) -> str:
+    """Identifies the weights that features depend on."""
+    encoder, ears = ENCODERS[engine.spec.content_encoder], engine.ears()
+    if isinstance(encoder, ContentEncoderSpec) and encoder.levels:
+        # Its codes are the tokens, so that a voice model's own weights are never asked, and what
+        # was trained from one set of features can go on with it.
+        return f"{engine.spec.name} {ears.removeprefix(engine.fingerprint)}"
+    return ears
 
 
 class _UnfitError(Exception):

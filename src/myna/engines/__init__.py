@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from myna.engines.graphs import have_graphs
 from myna.errors import ConfigError
 from myna.extras import require
 
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
     from myna.checkpoints.store import ModelFolder
     from myna.engines.base import Engine
 
-ENGINES = ("auto", "torch")
+ENGINES = ("auto", "onnx", "torch")
 
 
 def load_engine(
@@ -17,12 +18,27 @@ def load_engine(
 ) -> "Engine":
     """The engine called `engine` with the weights of `folder`.
 
+    By default that is ONNX Runtime where there are graphs of the family and neither a GPU nor
+    another precision is asked for, else PyTorch.
+
     Raises:
-        ConfigError: no such engine, device or precision.
+        ConfigError: no such engine, device or precision, or not on this engine.
+        ModelNotFoundError: ONNX Runtime was asked for, and there are no graphs of the family.
+        CheckpointError: the graphs of the family are damaged, or do not fit this version.
         MissingExtraError: the engine's package is not installed.
     """
     if engine not in ENGINES:
         raise ConfigError(f"engine is {engine!r}; it is one of {', '.join(ENGINES)}.")
+    plain = device in ("auto", "cpu") and precision in ("auto", "float32")
+    if engine == "onnx" and not plain:
+        raise ConfigError(
+            f"The engine onnx runs on a CPU in float32; for device={device!r} and "
+            f"precision={precision!r} use engine='torch'."
+        )
+    if engine == "onnx" or (engine == "auto" and plain and have_graphs(folder.family)):
+        from myna.engines.onnx_engine import OnnxEngine
+
+        return OnnxEngine(folder)
     require("torch", extra="torch", feature=f"Speaking with the model {folder.family.name}")
     from myna.engines.torch_engine import TorchEngine
 

@@ -19,6 +19,9 @@ class Purpose(IntEnum):
 
     TOKENS = 0
     NOISE = 1
+    """Of the latents."""
+    GRAIN = 2
+    """What sounds without a voice are made of."""
 
 
 class Stream:

@@ -223,6 +223,21 @@ class Recogniser:
         others = _scrambled_cost(probabilities, sounds, path.cost)
         return Alignment(aligned, path.cost, free_cost, others, worst, place)
 
+    def lay(self, bands: Floats, phones: Sequence[str]) -> tuple[list[tuple[int, int]], float]:
+        """Where the sounds of a text are in (F, K) frames of the filter bank, and how well it fits.
+
+        Returns:
+            First frame of each sound, and one past its last; and the score as `Alignment` has it.
+
+        Raises:
+            TextError: a phone is no sound of the inventory.
+            AudioError: the recording is too short for so many sounds.
+        """
+        probabilities = self._hear(bands, {language_of(symbol) for symbol in phones})
+        path = alignment.forced(probabilities, ids(phones))
+        score = (alignment.free(probabilities).cost - path.cost) / len(phones)
+        return alignment.extents(path.placed, bands), score
+
     def _hear(self, bands: Floats, languages: set[str]) -> Floats:
         """(S, Y) log-probabilities; those of sounds in other languages are -inf."""
         whole = torch.from_numpy(bands)

@@ -9,7 +9,7 @@ Letters in shapes: V vocabulary.
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.datatypes import Sampling
+from myna.specs import SamplingSpec
 
 Floats = NDArray[np.float32]
 
@@ -32,7 +32,7 @@ def penalise(logits: Floats, said: NDArray[np.int64], penalty: float) -> Floats:
     return logits
 
 
-def distribution(logits: Floats, sampling: Sampling) -> Floats:
+def distribution(logits: Floats, sampling: SamplingSpec) -> Floats:
     """Probabilities (V,) to draw from, given penalised logits (V,)."""
     if sampling.top_p < 1:
         order = np.argsort(-logits, kind="stable")

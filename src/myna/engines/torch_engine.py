@@ -10,28 +10,27 @@ Letters in shapes as in `myna.engines.base`.
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from functools import cached_property
 from typing import TypeVar
 
-import numpy as np
 import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
 from myna.audio.filterbank import fbank
-from myna.checkpoints.store import ModelFolder, open_model
+from myna.checkpoints.store import ModelFolder, ears, open_model
 from myna.datatypes import Audio, SemanticTokens
 from myna.engines.base import DecodeRequest, Floats, Ids, TokenRequest
-from myna.engines.randomness import Purpose, Stream
-from myna.engines.sampling import distribution, draw, penalise
+from myna.engines.drawing import Drawing, check, longest
+from myna.engines.rendering import chance, checked
 from myna.engines.torch_stepping import EagerStepper, GraphStepper, Stepper
-from myna.errors import ConfigError, EngineError, ModelNotFoundError
-from myna.nets.content_encoder import ContentEncoder
+from myna.engines.word_pieces import WordPieces
+from myna.errors import ConfigError, EngineError
+from myna.nets.content_encoder import ContentEncoder, Heard
 from myna.nets.decoder import Decoder
+from myna.nets.ecapa import Ecapa
 from myna.nets.eres2net import ERes2NetV2, fuse
 from myna.nets.hubert import Hubert
-from myna.nets.prior_encoder import frames_at
 from myna.nets.reference_encoder import full_mask
 from myna.nets.roberta import Roberta
 from myna.nets.token_model import TokenModel
@@ -39,8 +38,8 @@ from myna.nets.weight_norm import load_folded
 from myna.specs import (
     CONTENT_RATE,
     ENCODERS,
-    TOKENS_PER_SECOND,
     ContentEncoderSpec,
+    EcapaSpec,
     ERes2NetSpec,
     FamilySpec,
     HubertSpec,
@@ -53,10 +52,6 @@ Net = TypeVar("Net", bound=nn.Module)
 
 _GRAPH_CAPACITY = 3072
 """Positions of each slot on a GPU: two minutes of prompt and speech, or less with more text."""
-
-_NO_NUMBERS = (
-    "are no numbers. If this happens in half precision, load the model with precision='float32'."
-)
 
 _PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -91,12 +86,7 @@ class TorchEngine:
         self._slots, self._lanes = slots, lanes
 
     def ears(self) -> str:
-        spec, found = self.spec, [self.fingerprint]
-        for name in (spec.content_encoder, spec.speaker_encoder, spec.text_encoder):
-            if name is not None:
-                with suppress(ModelNotFoundError):  # cloning says so if it needs that one
-                    found.append(open_model(name).fingerprint)
-        return " ".join(found)
+        return ears(self._folder)
 
     def content(self, samples: Floats) -> Floats:
         """Content features (E, C) of speech, samples (N,) at `CONTENT_RATE`."""
@@ -104,9 +94,14 @@ class TorchEngine:
             return self._content(samples)[0].cpu().numpy()
 
     def tokens(self, samples: Floats) -> Ids:
+        encoder = self._content_encoder
         with torch.inference_mode():
-            tokens = self._cloning_decoder.tokens(self._content(samples).transpose(1, 2))[0]
-        return tokens.cpu().numpy()
+            if isinstance(encoder, ContentEncoder) and encoder.spec.levels:
+                tokens = self._heard(encoder, samples).tokens
+                assert tokens is not None, "an encoder with levels quantises"
+            else:
+                tokens = self._cloning_decoder.tokens(self._content(samples).transpose(1, 2))
+        return tokens[0].cpu().numpy()
 
     def timbre(
         self, spectrograms: Sequence[Floats], filterbanks: Sequence[Floats] | None
@@ -132,19 +127,10 @@ class TorchEngine:
         return vector.cpu().numpy()
 
     def text_features(self, text: str) -> Floats:
-        roberta, vocabulary = self._text_encoder
-        unknown = vocabulary["[UNK]"]
-        ids = [vocabulary.get(char, unknown) for char in text]
-        assert self.spec.text_encoder is not None
-        longest = encoder_spec(self.spec.text_encoder, RobertaSpec).positions
-        if len(ids) + 2 > longest:
-            raise EngineError(
-                f"A stretch of {len(text)} characters is too long for the text encoder, which "
-                f"reads {longest - 2}. Cut the text into sentences first."
-            )
-        whole = torch.tensor([vocabulary["[CLS]"], *ids, vocabulary["[SEP]"]])
+        roberta, pieces = self._text_encoder
+        ids = torch.from_numpy(pieces.ids(text))
         with torch.inference_mode():
-            features = roberta(whole.to(self._device))[1:-1]
+            features = roberta(ids.to(self._device))[1:-1]
         return features.float().cpu().numpy()
 
     def generate(self, requests: Sequence[TokenRequest]) -> Iterator[tuple[int, SemanticTokens]]:
@@ -165,62 +151,52 @@ class TorchEngine:
         Raises:
             EngineError: there are no tokens, or the result is not a number.
         """
-        if not len(request.tokens) or not len(request.phones):
-            raise EngineError(
-                "There is nothing to decode: the sentence has no tokens or no phones."
-            )
-        spec = self.spec.decoder
-        frames = frames_at(spec.frames_per_token * len(request.tokens), request.speed)
-        noise = None
-        if request.noise_scale > 0:
-            stream = Stream(request.seed, request.part, Purpose.NOISE)
-            drawn = stream.normal(1, spec.hidden, frames) * np.float32(request.noise_scale)
-            noise = torch.from_numpy(drawn).to(self._device, self._dtype)
+        drawn = chance(request, self.spec.decoder)
         with torch.inference_mode():
             samples = self._decoder(
                 torch.tensor(request.tokens)[None].to(self._device),
                 torch.tensor(request.phones)[None].to(self._device),
                 torch.tensor(request.timbre)[None, :, None].to(self._device, self._dtype),
-                noise,
+                self._given(drawn.noise),
                 request.speed,
+                self._given(drawn.grain),
             )[0]
-        result = samples.float().cpu().numpy()
-        if not np.isfinite(result).all():
-            raise EngineError(f"The decoder returned values that {_NO_NUMBERS}")
-        return result
+        return checked(samples.float().cpu().numpy())
+
+    def _given(self, drawn: Floats | None) -> Tensor | None:
+        """(...) -> (1, ...)"""
+        if drawn is None:
+            return None
+        return torch.from_numpy(drawn)[None].to(self._device, self._dtype)
 
     def _content(self, samples: Floats) -> Tensor:
         """(1, E, C), 50 frames per second."""
         encoder = self._content_encoder
         if isinstance(encoder, Hubert):
             return encoder(torch.from_numpy(samples)[None].to(self._device))
-        bands = torch.from_numpy(fbank(Audio(samples, CONTENT_RATE)))[None].to(self._device)
-        heard = encoder(bands, torch.tensor([bands.shape[1]], device=self._device))
         # It hears at the rate of semantic tokens; decoders expect the published rate.
-        return heard.content.repeat_interleave(2, dim=1)
+        return self._heard(encoder, samples).content.repeat_interleave(2, dim=1)
+
+    def _heard(self, encoder: ContentEncoder, samples: Floats) -> Heard:
+        bands = torch.from_numpy(fbank(Audio(samples, CONTENT_RATE)))[None].to(self._device)
+        return encoder(bands, torch.tensor([bands.shape[1]], device=self._device))
 
     def _stepper(self, requests: Sequence[TokenRequest]) -> Stepper:
         if self._device.type == "cuda":
             return self._graph_stepper
-        longest = max((_longest(each, self.spec.token_model) for each in requests), default=1)
+        capacity = max((longest(each, self.spec.token_model) for each in requests), default=1)
         return EagerStepper(
-            self._token_model, slots=self._slots, capacity=longest, lanes=self._lanes
+            self._token_model, slots=self._slots, capacity=capacity, lanes=self._lanes
         )
 
     def _check(self, request: TokenRequest) -> None:
         spec = self.spec.token_model
-        phones, tokens = len(request.phones), len(request.prompt) + _most_tokens(request, spec)
-        if not phones:
-            raise EngineError("There is nothing to say: the sentence has no phones.")
-        if phones > spec.positions or tokens > spec.positions:
+        check(request, spec)
+        positions = longest(request, spec)
+        if self._device.type == "cuda" and positions > _GRAPH_CAPACITY:
             raise EngineError(
-                f"A sentence has {phones} phones and up to {tokens} tokens, with those of its "
-                f"prompt; the model reads {spec.positions} of each. Cut the text into sentences."
-            )
-        if self._device.type == "cuda" and phones + tokens > _GRAPH_CAPACITY:
-            raise EngineError(
-                f"A sentence needs {phones + tokens} positions; on a GPU there are "
-                f"{_GRAPH_CAPACITY}. Cut the text into shorter sentences, or lower longest_seconds."
+                f"A sentence needs {positions} positions; on a GPU there are {_GRAPH_CAPACITY}. "
+                f"Cut the text into shorter sentences, or lower longest_seconds."
             )
 
     @cached_property
@@ -256,21 +232,21 @@ class TorchEngine:
         return self._load_encoder(lambda: Hubert(encoder_spec(name, HubertSpec)), name)
 
     @cached_property
-    def _speaker_encoder(self) -> ERes2NetV2:
+    def _speaker_encoder(self) -> ERes2NetV2 | Ecapa:
         name = self.spec.speaker_encoder
         assert name is not None, "only families with a speaker vector ask for it"
+        spec = ENCODERS[name]
+        if isinstance(spec, EcapaSpec):
+            return self._load_encoder(lambda: Ecapa(spec), name)
         net = self._load_encoder(lambda: ERes2NetV2(encoder_spec(name, ERes2NetSpec)), name)
         return fuse(net)
 
     @cached_property
-    def _text_encoder(self) -> tuple[Roberta, dict[str, int]]:
+    def _text_encoder(self) -> tuple[Roberta, WordPieces]:
         name = self.spec.text_encoder
         assert name is not None, "only families with a text encoder ask for it"
-        net = self._load_encoder(lambda: Roberta(encoder_spec(name, RobertaSpec)), name)
-        vocabulary = open_model(name).vocabulary
-        assert vocabulary is not None, "a text encoder is never stored without its vocabulary"
-        pieces = vocabulary.read_text("utf-8").removesuffix("\n").split("\n")
-        return net, {piece: index for index, piece in enumerate(pieces)}
+        spec = encoder_spec(name, RobertaSpec)
+        return self._load_encoder(lambda: Roberta(spec), name), WordPieces(open_model(name), spec)
 
     def _load_encoder(self, build: Callable[[], Net], name: str) -> Net:
         return self._load(build, open_model(name), "weights", torch.float32)
@@ -295,11 +271,11 @@ def generate(
     """
     waiting = deque(enumerate(requests))
     free = list(range(slots))
-    running: dict[int, tuple[int, _Drawing]] = {}
+    running: dict[int, tuple[int, Drawing]] = {}
     while waiting or running:
         while waiting and free:
             index, request = waiting.popleft()
-            slot, drawing = free.pop(), _Drawing(request, spec)
+            slot, drawing = free.pop(), Drawing(request, spec)
             running[slot] = index, drawing
             with torch.inference_mode():
                 drawing.take(stepper.start(slot, *_inputs(request)).numpy())
@@ -318,55 +294,6 @@ def generate(
                 drawing.take(row)
 
 
-class _Drawing:
-    """The tokens of one request, as they are drawn."""
-
-    def __init__(self, request: TokenRequest, spec: TokenModelSpec) -> None:
-        self._request, self._spec = request, spec
-        self._random = Stream(request.seed, request.part, Purpose.TOKENS)
-        self._start = len(request.prompt)
-        self._most = _most_tokens(request, spec)
-        # Room for all that may be said, so that nothing is copied per token.
-        self._said = np.concatenate([request.prompt, np.zeros(self._most, dtype=np.int64)])
-        self._count = 0
-        self._ended = False
-
-    @property
-    def done(self) -> bool:
-        return self._ended or self._count == self._most
-
-    @property
-    def last(self) -> int:
-        return int(self._said[self._start + self._count - 1])
-
-    @property
-    def position(self) -> int:
-        """Of the last token in its stream."""
-        return self._start + self._count - 1
-
-    def take(self, logits: Floats) -> None:
-        """Draw a token from its logits (V,), or end."""
-        if not np.isfinite(logits).all():
-            raise EngineError(f"The token model returned values that {_NO_NUMBERS}")
-        sampling, spec = self._request.sampling, self._spec
-        if self._count < spec.least_tokens:
-            logits = logits[: spec.end]
-        said = self._said[: self._start + self._count]
-        penalised = penalise(logits, said, sampling.repetition_penalty)
-        exponential = self._random.exponential(len(penalised))
-        token = draw(distribution(penalised, sampling), exponential)
-        # A likeliest token that says "end" ends speech even if chance drew another.
-        if token == spec.end or int(penalised.argmax()) == spec.end:
-            self._ended = True
-        else:
-            self._said[self._start + self._count] = token
-            self._count += 1
-
-    def result(self) -> SemanticTokens:
-        said = self._said[self._start : self._start + self._count]
-        return SemanticTokens(ids=said.copy(), ended=self._ended)
-
-
 def _inputs(request: TokenRequest) -> tuple[Tensor, Tensor | None, Tensor]:
     # Copies: a matrix product's bits may depend on where in memory its operands begin, which for
     # tensors is always the same, and a caller's arrays may be read-only.
@@ -376,16 +303,6 @@ def _inputs(request: TokenRequest) -> tuple[Tensor, Tensor | None, Tensor]:
         None if features is None else torch.tensor(features),
         torch.tensor(request.prompt),
     )
-
-
-def _most_tokens(request: TokenRequest, spec: TokenModelSpec) -> int:
-    asked = round(request.sampling.longest_seconds * TOKENS_PER_SECOND)
-    return min(asked, spec.most_tokens)
-
-
-def _longest(request: TokenRequest, spec: TokenModelSpec) -> int:
-    """Positions that a request may come to need."""
-    return len(request.phones) + len(request.prompt) + _most_tokens(request, spec)
 
 
 def _pick_device(name: str) -> torch.device:

@@ -1,7 +1,8 @@
 """Our content encoder: what is said, 25 times per second, and a recogniser of its sounds.
 
 Letters in shapes: B batch, F frames of the filter bank (100 per second), T tokens (25 per second),
-S frames of sounds (50 per second), C width, H heads, D width of a head, Y sounds.
+S frames of sounds (50 per second), C width, H heads, D width of a head or numbers of a code,
+Y sounds.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Heard(NamedTuple):
     early: Tensor
     """The same as the blocks in front of the quantiser would say; for training."""
     content: Tensor
-    """(B, T, C), quantised if the encoder quantises."""
+    """(B, T, C); or (B, T, D), the numbers of the codes, if the encoder quantises."""
     tokens: Tensor | None
     """(B, T) ids of the codes."""
     lengths: Tensor
@@ -38,6 +39,7 @@ class ContentEncoder(nn.Module):
     """A conformer (arXiv:2005.08100) with a recogniser's outputs, trained by CTC (Graves 2006).
 
     The loudness of a clip does not matter, and neither does padding: a row gives the same alone.
+    Tokens branch off in the middle; what is recognised need not have passed through them.
     """
 
     def __init__(self, spec: ContentEncoderSpec) -> None:
@@ -48,12 +50,15 @@ class ContentEncoder(nn.Module):
         self.quantiser = FiniteScalar(spec.width, spec.levels) if spec.levels else None
         self.head = SoundHead(spec)
 
-    def forward(self, bands: Tensor, lengths: Tensor) -> Heard:
+    def forward(self, bands: Tensor, lengths: Tensor, through: Tensor | None = None) -> Heard:
         """Hear a batch.
 
         Args:
             bands: (B, F, bands) log power, as `myna.audio.filterbank` gives it.
             lengths: (B,) frames that are no padding, at least 1.
+            through: (B,), true for rows of which the later blocks hear only the codes; none by
+                default. Training mixes both, so that codes carry the sounds, and recognition loses
+                nothing by them.
         """
         frames = torch.arange(bands.shape[1], device=bands.device)[None] < lengths[:, None]
         x, mask = self.front(level(bands, frames), frames)
@@ -63,8 +68,9 @@ class ContentEncoder(nn.Module):
             if number == self.spec.quantised_after:
                 early = content = x
                 if self.quantiser is not None:
-                    x, tokens = self.quantiser(x)
-                    content = x
+                    content, tokens = self.quantiser(x)
+                    if through is not None:
+                        x = torch.where(through[:, None, None], self.quantiser.up(content), x)
             x = block(x, mask, rotation)
         return Heard(self.head(x), self.head(early), content, tokens, 2 * mask.sum(1))
 
@@ -197,12 +203,13 @@ class FiniteScalar(nn.Module):
 
     def __init__(self, width: int, levels: tuple[int, ...]) -> None:
         super().__init__()
-        self.register_buffer("levels", torch.tensor(levels), persistent=False)
+        # In no file; known even when the parameters are on meta.
+        self.register_buffer("levels", torch.tensor(levels, device="cpu"), persistent=False)
         self.down = nn.Linear(width, len(levels))
         self.up = nn.Linear(len(levels), width)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, C) -> the same quantised, and (B, T) ids of the codes."""
+        """(B, T, C) -> (B, T, D) numbers of the codes, from -1 to 1, and (B, T) ids."""
         half = (self.levels - 1) * 1.001 / 2
         offset = torch.where(self.levels % 2 == 0, 0.5, 0.0)
         bounded = torch.tanh(self.down(x) + torch.atanh(offset / half)) * half - offset
@@ -210,8 +217,17 @@ class FiniteScalar(nn.Module):
         scale = torch.div(self.levels, 2, rounding_mode="floor")
         places = torch.cat((self.levels.new_ones(1), self.levels[:-1])).cumprod(0)
         ids = ((digits.detach().round().long() + scale) * places).sum(-1)
-        out: Tensor = self.up(digits / scale)
-        return out, ids
+        return digits / scale, ids
+
+
+def codes(levels: tuple[int, ...]) -> Tensor:
+    """The numbers of all codes of a quantiser, in the order of their ids: (codes, D)."""
+    counts = torch.tensor(levels)
+    ids = torch.arange(int(counts.prod()))
+    places = torch.cat((counts.new_ones(1), counts[:-1])).cumprod(0)
+    scale = torch.div(counts, 2, rounding_mode="floor")
+    digits = torch.div(ids[:, None], places, rounding_mode="floor") % counts
+    return (digits - scale) / scale
 
 
 def _rotation(length: int, width: int, like: Tensor) -> Tensor:

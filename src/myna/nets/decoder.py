@@ -15,7 +15,8 @@ from myna.nets.generator import Generator
 from myna.nets.posterior_encoder import PosteriorEncoder
 from myna.nets.prior_encoder import PriorEncoder, change_speed
 from myna.nets.reference_encoder import ReferenceEncoder, full_mask
-from myna.specs import DecoderSpec
+from myna.nets.source_filter import SourceFilter
+from myna.specs import DecoderSpec, GeneratorSpec
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +41,7 @@ class Decoder(nn.Module):
     Source: GPT-SoVITS, `SynthesizerTrn`; values checked against recorded ones in the parity tests.
 
     Args:
-        training: also build the posterior encoder, which only training uses.
+        training: also build the posterior encoder, if the spec has one; only training uses it.
         dropout: in the reference encoder and the prior encoder.
     """
 
@@ -52,13 +53,19 @@ class Decoder(nn.Module):
         self.reference_encoder = ReferenceEncoder(spec, dropout)
         self.prior_encoder = PriorEncoder(spec, dropout)
         self.flow = Flow(spec)
-        self.generator = Generator(spec.generator, spec.hidden, spec.timbre)
-        if training:
+        self.generator: Generator | SourceFilter = (
+            Generator(spec.generator, spec.hidden, spec.timbre)
+            if isinstance(spec.generator, GeneratorSpec)
+            else SourceFilter(spec.generator, spec.hidden, spec.timbre)
+        )
+        if training and spec.posterior_layers:
             self.posterior_encoder = PosteriorEncoder(spec)
         if spec.speaker_vector is not None:
             self.speaker_vector = nn.Linear(spec.speaker_vector, spec.timbre)
             self.timbre_activation = nn.PReLU(spec.timbre)
             self.timbre_to_prior = nn.Linear(spec.timbre, spec.fusion)
+        if spec.band_limited:
+            self.band = nn.Linear(1, spec.timbre)
 
     def tokens(self, content: Tensor) -> Tensor:
         """Content features (B, C, E) -> semantic tokens (B, E // 2), the nearest codes."""
@@ -68,22 +75,32 @@ class Decoder(nn.Module):
         distance = codes.square().sum(1) - 2 * (x @ codes.t())
         return distance.argmin(-1)
 
-    def timbre(self, spectrogram: Tensor, mask: Tensor, speaker: Tensor | None) -> Tensor:
+    def timbre(
+        self,
+        spectrogram: Tensor,
+        mask: Tensor,
+        speaker: Tensor | None,
+        band: Tensor | None = None,
+    ) -> Tensor:
         """Timbre of a reference.
 
         Args:
             spectrogram: (B, at least K, R) linear magnitudes.
             mask: (B, 1, R), 1 where there is sound.
             speaker: (B, width of the speaker vector); None for a family without one.
+            band: (B, 1), up to which share of all frequencies speech is to have sound, for a family
+                that is told so; by default all.
 
         Returns:
             (B, G, 1).
         """
         x: Tensor = self.reference_encoder(spectrogram, mask)
-        if self.spec.speaker_vector is None:
-            return x
-        assert speaker is not None, "this family reads a speaker vector"
-        return self.timbre_activation(x + self.speaker_vector(speaker)[..., None])
+        if self.spec.speaker_vector is not None:
+            assert speaker is not None, "this family reads a speaker vector"
+            x = self.timbre_activation(x + self.speaker_vector(speaker)[..., None])
+        if self.spec.band_limited:
+            x = x + self.band(x.new_ones(len(x), 1) if band is None else band)[..., None]
+        return x
 
     def prior_timbre(self, timbre: Tensor) -> Tensor:
         """The timbre as the prior encoder reads it: (B, G, 1) -> (B, fusion width, 1)."""
@@ -104,6 +121,23 @@ class Decoder(nn.Module):
             content, full_mask(content), phones, text_mask, self.prior_timbre(timbre)
         )
 
+    def prior(
+        self, tokens: Tensor, phones: Tensor, text_mask: Tensor, mask: Tensor, timbre: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Mean and log deviation of the latents of padded rows, (B, H, E) each.
+
+        Args:
+            tokens: (B, T).
+            phones: (B, P).
+            text_mask: (B, 1, P), 1 where there are phones.
+            mask: (B, 1, E), 1 where there is sound.
+            timbre: (B, G, 1).
+        """
+        joined = self.prior_encoder.join(
+            self.content(tokens), mask, phones, text_mask, self.prior_timbre(timbre)
+        )
+        return self.prior_encoder.prior(joined, mask)
+
     def latents(
         self,
         tokens: Tensor,
@@ -113,6 +147,7 @@ class Decoder(nn.Module):
         mask: Tensor,
         speaker: Tensor | None,
         noise: Tensor,
+        band: Tensor | None = None,
     ) -> Latents:
         """Posterior and prior of recorded clips; the net was built for training.
 
@@ -127,12 +162,10 @@ class Decoder(nn.Module):
             mask: (B, 1, E), 1 where there is sound.
             speaker: (B, width of the speaker vector); None for a family without one.
             noise: (B, H, E), standard normal.
+            band: (B, 1), see `timbre`.
         """
-        timbre = self.timbre(spectrogram, mask, speaker)
-        joined = self.prior_encoder.join(
-            self.content(tokens), mask, phones, text_mask, self.prior_timbre(timbre)
-        )
-        prior_mean, prior_log_deviation = self.prior_encoder.prior(joined, mask)
+        timbre = self.timbre(spectrogram, mask, speaker, band)
+        prior_mean, prior_log_deviation = self.prior(tokens, phones, text_mask, mask, timbre)
         drawn, posterior_mean, posterior_log_deviation = self.posterior_encoder(
             spectrogram, mask, timbre.detach(), noise
         )
@@ -147,7 +180,12 @@ class Decoder(nn.Module):
         )
 
     def render(
-        self, joined: Tensor, timbre: Tensor, noise: Tensor | None, speed: float = 1.0
+        self,
+        joined: Tensor,
+        timbre: Tensor,
+        noise: Tensor | None,
+        speed: float = 1.0,
+        grain: Tensor | None = None,
     ) -> Tensor:
         """Hidden state of the prior to a waveform.
 
@@ -156,6 +194,7 @@ class Decoder(nn.Module):
             timbre: (B, G, 1).
             noise: (B, H, E'), already scaled, E' frames at this speed; None for none.
             speed: above 1 is faster.
+            grain: (B, N), standard normal, for a generator that filters noise; else None.
 
         Returns:
             (B, N), N = E' * hop of the generator.
@@ -164,7 +203,10 @@ class Decoder(nn.Module):
         mean, log_deviation = self.prior_encoder.prior(joined, mask)
         z = mean if noise is None else mean + noise * torch.exp(log_deviation)
         z = self.flow.reverse(z, mask, timbre)
-        samples: Tensor = self.generator(z * mask, timbre)
+        if grain is None:
+            samples: Tensor = self.generator(z * mask, timbre)
+        else:
+            samples = self.generator(z * mask, timbre, grain)
         return samples[:, 0]
 
     def forward(
@@ -174,6 +216,7 @@ class Decoder(nn.Module):
         timbre: Tensor,
         noise: Tensor | None = None,
         speed: float = 1.0,
+        grain: Tensor | None = None,
     ) -> Tensor:
         """tokens (B, T), phones (B, P), timbre (B, G, 1) -> waveform (B, N); see `render`."""
-        return self.render(self.join(tokens, phones, timbre), timbre, noise, speed)
+        return self.render(self.join(tokens, phones, timbre), timbre, noise, speed, grain)

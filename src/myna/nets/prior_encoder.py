@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from myna.specs import DecoderSpec
+from myna.specs import DecoderSpec, frames_at
 
 _WINDOW = 4
 """Relative positions are learned up to this distance and are zero beyond."""
@@ -64,11 +64,6 @@ class PriorEncoder(nn.Module):
         """joined (B, H, T) -> mean and log deviation of the latents, each (B, H, T)."""
         mean, log_deviation = (self.head(joined) * mask).chunk(2, dim=1)
         return mean, log_deviation
-
-
-def frames_at(frames: int, speed: float) -> int:
-    """Frames that `frames` become at a speed: one more than fit, but at speed 1 as many."""
-    return frames if speed == 1 else int(frames / speed) + 1
 
 
 def change_speed(joined: Tensor, mask: Tensor, speed: float) -> tuple[Tensor, Tensor]:

@@ -45,7 +45,7 @@ class Embeddings(nn.Module):
         self.LayerNorm = nn.LayerNorm(spec.width, eps=EPSILON)
 
     def forward(self, ids: Tensor) -> Tensor:
-        places = self.position_embeddings.weight[: len(ids)]
+        places = self.position_embeddings.weight[: ids.shape[0]]
         first_text = self.token_type_embeddings.weight[0]
         embedded: Tensor = self.LayerNorm(self.word_embeddings(ids) + places + first_text)
         return embedded

@@ -244,8 +244,13 @@ def sinusoids(longest: int, width: int) -> Tensor:
     """(longest, width) on the CPU: sine in even columns, cosine in odd ones, base 10000."""
     with torch.device("cpu"):
         position = torch.arange(longest, dtype=torch.float32)[:, None]
-        rate = torch.exp(torch.arange(0, width, 2).float() * (-math.log(10_000.0) / width))
-        return torch.stack([(position * rate).sin(), (position * rate).cos()], -1).flatten(1)
+        angles = position * rates(width)
+        return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
+
+
+def rates(width: int) -> Tensor:
+    """(width / 2,) of the sinusoids, in radians per position."""
+    return torch.exp(torch.arange(0, width, 2).float() * (-math.log(10_000.0) / width))
 
 
 def sight(phones: int, tokens: int, device: torch.device) -> Tensor:

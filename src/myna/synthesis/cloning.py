@@ -110,14 +110,18 @@ def _hear(
         for index, reference in enumerate(references)
     ]
     sounds = [_limited(resample(each.audio, engine.spec.rate, HANN_SINC)) for each in prepared]
-    speaker = None
+    filterbanks = None
     if engine.spec.speaker_encoder is not None:
-        speaker = [fbank(resample(sound, CONTENT_RATE, HANN_SINC)) for sound in sounds]
+        filterbanks = [fbank(resample(sound, CONTENT_RATE, HANN_SINC)) for sound in sounds]
     timbre = engine.timbre(
-        [spectrogram(sound, engine.spec.decoder.spectrogram) for sound in sounds], speaker
+        [spectrogram(sound, engine.spec.decoder.spectrogram) for sound in sounds], filterbanks
     )
+    speaker: Floats | None = None
+    if engine.spec.speaker_aware:
+        assert filterbanks is not None, "who speaks is told by the speaker encoder"
+        speaker = np.mean([engine.speaker(each) for each in filterbanks], axis=0)
     prompt = None
-    if lead.text.strip():
+    if lead.text.strip() and engine.spec.prompted:
         line = prompt_line(engine, lead.text, lead.language, lexicon=lexicon, polyphones=polyphones)
         content = resample(prepared[0].audio, CONTENT_RATE, HIGH_QUALITY).samples
         prompt = Prompt(
@@ -132,6 +136,7 @@ def _hear(
         family=engine.spec.name,
         model=engine.fingerprint,
         timbre=timbre,
+        speaker=speaker,
         prompt=prompt,
         lexicon=lexicon,
         details={"references": [_details(each) for each in prepared]},

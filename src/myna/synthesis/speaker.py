@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,11 +48,21 @@ class Myna:
 
     It knows no files of weights and no networks: those are the engine's. Calls share nothing but
     the engine, so one `Myna` may serve many requests, one at a time.
+
+    Args:
+        polyphones: reads Mandarin polyphones.
+        voices: files of voices that may be called by name; the first one speaks if none is named.
     """
 
-    def __init__(self, engine: Engine, polyphones: Polyphones | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        polyphones: Polyphones | None = None,
+        voices: Mapping[str, Path] | None = None,
+    ) -> None:
         self.engine = engine
         self.polyphones = polyphones
+        self.voices = dict(voices or {})
 
     @classmethod
     def load(
@@ -67,8 +77,9 @@ class Myna:
         """Open a model.
 
         Args:
-            model: the name of an installed model ("v2ProPlus"), or a model folder.
-            engine: "auto" or "torch".
+            model: the name of a model that comes with Myna ("tiny") or is installed ("v2ProPlus"),
+                or a model folder.
+            engine: "onnx", "torch", or "auto" for the one that suits the family and the device.
             device: "auto", "cpu", "cuda", "cuda:1" ...
             precision: "auto", "float32", "float16" or "bfloat16".
             polyphones: folder of a g2pW model, which reads Mandarin polyphones by their context;
@@ -82,7 +93,8 @@ class Myna:
         """
         folder = open_model(model)
         reader = None if polyphones is None else open_g2pw(polyphones)
-        return cls(load_engine(folder, engine, device=device, precision=precision), reader)
+        found = load_engine(folder, engine, device=device, precision=precision)
+        return cls(found, reader, folder.voices)
 
     def clone(
         self,
@@ -142,7 +154,7 @@ class Myna:
     def speak(
         self,
         text: str,
-        voice: Voice | str | Path,
+        voice: Voice | str | Path | None = None,
         *,
         language: str = "auto",
         cut: str = "cut5",
@@ -156,15 +168,16 @@ class Myna:
         """Say a text of any length.
 
         Sentences are decoded together where the engine can; the result is the same as alone.
-        The arguments are the fields of `Utterance`.
+        The arguments are the fields of `Utterance`; a voice may also be the name of one that comes
+        with the model, or a file. By default it is the first one that comes with the model.
 
         Raises:
             TextError: there is nothing to say, or in a language the model does not speak.
-            VoiceError: the voice was made by another model.
+            VoiceError: there is no such voice, or it was made by another model.
             EngineError: the model could not finish.
         """
         utterance = _utterance(
-            text, voice, language, cut, sampling, delivery, markup, improved, lexicon
+            text, self.voice(voice), language, cut, sampling, delivery, markup, improved, lexicon
         )
         script = _Script(self.engine, utterance, self.polyphones)
         rendered: dict[int, _Rendered] = {}
@@ -177,7 +190,7 @@ class Myna:
     def stream(
         self,
         text: str,
-        voice: Voice | str | Path,
+        voice: Voice | str | Path | None = None,
         *,
         language: str = "auto",
         cut: str = "cut5",
@@ -193,9 +206,29 @@ class Myna:
         raised before the first piece where they can be.
         """
         utterance = _utterance(
-            text, voice, language, cut, sampling, delivery, markup, improved, lexicon
+            text, self.voice(voice), language, cut, sampling, delivery, markup, improved, lexicon
         )
         return self._pieces(_Script(self.engine, utterance, self.polyphones))
+
+    def voice(self, voice: Voice | str | Path | None = None) -> Voice:
+        """A voice by its name in `voices`, or from a file; by default the first of `voices`.
+
+        Raises:
+            VoiceError: there is none, or the file is damaged.
+        """
+        if isinstance(voice, Voice):
+            return voice
+        if voice is None:
+            if not self.voices:
+                raise VoiceError("No voice comes with this model. Clone one, or give a voice file.")
+            voice = next(iter(self.voices.values()))
+        path = Path(self.voices.get(str(voice), voice))
+        if self.voices and path.suffix != ".voice" and not path.is_file():
+            raise VoiceError(
+                f"There is no voice {str(voice)!r}. With this model come {', '.join(self.voices)}; "
+                f"others are files that end in .voice."
+            )
+        return Voice.load(path)
 
     def _pieces(self, script: _Script) -> Iterator[Audio]:
         track = _Track(script)
@@ -233,13 +266,17 @@ class _Script:
         self.pause = utterance.delivery.pause
 
     def requests(self) -> list[TokenRequest]:
-        prompt, sampling = self._utterance.voice.prompt, self._utterance.sampling
+        voice, sampling = self._utterance.voice, self._utterance.sampling
+        prompt = voice.prompt
         requests = []
         for part, line in enumerate(self.lines):
             phones, features = line.phones, line.text_features
             if prompt is not None:
                 features = _joined(prompt.text_features, len(prompt.phones), features, len(phones))
                 phones = np.concatenate([prompt.phones, phones])
+            if self._engine.spec.speaker_aware:
+                assert voice.speaker is not None, "checked with the fit of the voice"
+                features = np.repeat(voice.speaker[None], len(phones), axis=0)
             tokens = np.zeros(0, dtype=np.int64) if prompt is None else prompt.tokens
             requests.append(
                 TokenRequest(
@@ -366,6 +403,8 @@ def _check_fit(voice: Voice, spec: FamilySpec) -> None:
     """Voice files come from strangers: what is in one must be within the tables of the model."""
     prompt, model = voice.prompt, spec.token_model
     fits = voice.timbre.shape == (spec.decoder.timbre,)
+    if spec.speaker_aware:
+        fits &= voice.speaker is not None and voice.speaker.shape == (model.text_features,)
     if prompt is not None:
         features = prompt.text_features
         fits &= bool((prompt.phones < model.phones).all() and (prompt.tokens < model.codes).all())
@@ -402,7 +441,7 @@ def _reference(item: str | Path | Audio | Reference, text: str, language: str) -
 
 def _utterance(
     text: str,
-    voice: Voice | str | Path,
+    voice: Voice,
     language: str,
     cut: str,
     sampling: Sampling | None,
@@ -413,7 +452,7 @@ def _utterance(
 ) -> Utterance:
     return Utterance(
         text=text,
-        voice=voice if isinstance(voice, Voice) else Voice.load(voice),
+        voice=voice,
         language=language,
         cut=cut,
         sampling=sampling or Sampling(),

@@ -21,7 +21,8 @@ from torch import Tensor
 
 from myna.errors import DatasetError
 from myna.nets.mel import margin
-from myna.specs import DecoderSpec, SpectrogramSpec
+from myna.nets.source_filter import MIDDLE_HZ
+from myna.specs import DecoderSpec, SourceFilterSpec, SpectrogramSpec
 from myna.training.task import Batch, Example
 
 _EMPTY = 4
@@ -46,6 +47,8 @@ def collate(examples: Sequence[Example], spec: DecoderSpec, least: int) -> Batch
         samples: (B, N) int16, see `with_margins`
         frames: (B,), that each row has
         speaker: (B, V) float32, for families that have one
+        octaves, voiced: (B, S) float32, for generators that filter a source, see `pitched`
+        band: (B, 1) float32, for families that are told it
 
     Raises:
         DatasetError: an example does not fit the model; the message names it.
@@ -75,7 +78,33 @@ def collate(examples: Sequence[Example], spec: DecoderSpec, least: int) -> Batch
     if spec.speaker_vector is not None:
         speakers = [np.asarray(each["speaker"], np.float32) for each in examples]
         tensors["speaker"] = torch.from_numpy(np.stack(speakers))
+    if isinstance(spec.generator, SourceFilterSpec):
+        most = longest * spec.generator.oversampling
+        found = [pitched(each["pitch"]) for each in examples]
+        for name, rows in zip(("octaves", "voiced"), zip(*found, strict=True), strict=True):
+            tensors[name] = _padded([row[:most] for row in rows], np.float32, most)
+    if spec.band_limited:
+        bands = [[2.0 * np.asarray(each["band"]).item() / analysis.rate] for each in examples]
+        tensors["band"] = torch.tensor(bands).clamp(max=1.0)
     return Batch(tuple(each["key"] for each in examples), tensors)
+
+
+def pitched(
+    pitch: NDArray[Any],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Octaves from the middle pitch, and 1 where there is a voice, (S,) both.
+
+    Args:
+        pitch: (S,) in Hz, 0 where there is no voice; there, octaves go straight from one voice to
+            the next. One value per frame of filters.
+    """
+    voiced = np.asarray(pitch) > 0
+    places = np.flatnonzero(voiced)
+    octaves = np.zeros(len(voiced))
+    if len(places):
+        spoken = np.log2(np.asarray(pitch, np.float64)[places] / MIDDLE_HZ)
+        octaves = np.interp(np.arange(len(voiced)), places, spoken)
+    return octaves.astype(np.float32), voiced.astype(np.float32)
 
 
 def with_margins(samples: NDArray[Any], frames: int, spec: SpectrogramSpec) -> NDArray[Any]:
@@ -132,6 +161,13 @@ def _checked(example: Example, spec: DecoderSpec) -> int:
     count = frames(spec, len(example["tokens"]), len(samples))
     if count * spec.spectrogram.hop <= margin(spec.spectrogram):
         raise DatasetError(f"{key} has {count} frames, too few to train on; leave the clip out.")
+    if isinstance(spec.generator, SourceFilterSpec):
+        found, wanted = len(example.get("pitch", ())), count * spec.generator.oversampling
+        if found < wanted:
+            raise DatasetError(
+                f"{key} has {found} values of pitch; this family reads {wanted}. Prepare the set "
+                f"for it."
+            )
     if spec.speaker_vector is not None:
         shape = np.shape(example.get("speaker", ()))
         if shape != (spec.speaker_vector,):

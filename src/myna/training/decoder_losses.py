@@ -3,7 +3,8 @@
 Every function gives the sum over rows, or over frames, of a batch; what it is divided by is said
 with it. Sums are in single precision at least, whatever precision the nets were computed in.
 
-Letters in shapes: B rows, N samples, K bins, M mel bands, T frames, H latent channels.
+Letters in shapes: B rows, N samples, K bins, M mel bands, T frames, S frames of filters, H latent
+channels.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from myna.errors import ConfigError
 from myna.nets.decoder import Latents
 from myna.nets.discriminator import Verdict
 from myna.nets.mel import at_least_single, spectrogram
+from myna.nets.source_filter import Controls
 from myna.specs import SpectrogramSpec
 
 _WINDOWS = (512, 1024, 2048)
@@ -37,6 +40,8 @@ class DecoderLosses:
     """Of the prior against the posterior."""
     spectral: float = 5.0
     """Of spectra at several resolutions; counts only in training without judges."""
+    pitch: float = 10.0
+    """Of the pitch and the voicing that the generator names; only where it filters a source."""
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -102,6 +107,18 @@ def spectral(real: Tensor, made: Tensor) -> Tensor:
         lengths = [torch.linalg.vector_norm(x, dim=(1, 2)) for x in (r - m, r)]
         total = total + (lengths[0] / lengths[1]).sum() + _per_row((r.log() - m.log()).abs()).sum()
     return total / len(_WINDOWS)
+
+
+def pitch(controls: Controls, octaves: Tensor, voiced: Tensor, mask: Tensor) -> Tensor:
+    """Octaves that the pitch is off, and surprise at where there is a voice (B, S).
+
+    Masked (B, S); summed over frames of filters.
+    """
+    off = (at_least_single(controls.octaves) - octaves).abs() * voiced
+    surprise = functional.binary_cross_entropy_with_logits(
+        at_least_single(controls.voice), voiced, reduction="none"
+    )
+    return ((off + surprise) * mask).sum()
 
 
 def _per_row(x: Tensor) -> Tensor:

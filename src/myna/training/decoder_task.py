@@ -4,7 +4,8 @@ As published: the posterior encoder hears the clip, the flow carries what it fou
 prior of tokens and phones expects it, and the generator makes a short slice of the clip again,
 which judges compare with the recording. Without judges, spectra take their place.
 
-Letters in shapes: B rows, T frames, S frames of a slice, H latent channels, M mel bands, N samples.
+Letters in shapes: B rows, T frames, S frames of a slice, F frames of filters, H latent channels, M
+mel bands, N samples.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from myna.errors import CheckpointError, ConfigError, TrainingError
 from myna.nets.decoder import Decoder, Latents
 from myna.nets.discriminator import Discriminator
 from myna.nets.mel import at_least_single, log_mel, margin, spectrogram
-from myna.specs import DecoderSpec
+from myna.nets.source_filter import MIDDLE_HZ, SourceFilter
+from myna.specs import DecoderSpec, SourceFilterSpec
 from myna.training import decoder_losses
 from myna.training.decoder_batches import collate, cut, inside
 from myna.training.decoder_losses import DecoderLosses
@@ -79,7 +81,8 @@ class DecoderSettings:
 class Slices:
     """What a step's losses compare."""
 
-    latents: Latents
+    latents: Latents | None
+    """None for a decoder without a posterior encoder, which makes clips of the prior's mean."""
     mask: Tensor
     """(B, 1, T): 1 within each row."""
     real: Tensor
@@ -90,14 +93,29 @@ class Slices:
     """(B, M, S), of the spectrogram of the whole clip."""
     slice_mask: Tensor
     """(B, 1, S)"""
+    pitch: Tensor | None = None
+    """Sum of how far the generator's pitch is off, if it filters a source."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """The recorded pitch of rows, and the noise that takes the place of their breath."""
+
+    octaves: Tensor
+    """(B, F) with F frames of filters; from the middle pitch."""
+    voiced: Tensor
+    """(B, F)"""
+    grain: Tensor
+    """(B, N) standard normal."""
 
 
 class DecoderTask:
     """Fulfils `myna.training.task.Task`.
 
     Examples have `phones` (P,), `tokens` (T,), `samples` (N,) int16 at the family's rate, and
-    `speaker` (V,) where the family has a speaker vector; lengths are counted in frames, see
-    `myna.training.decoder_batches.frames`.
+    `speaker` (V,) where the family has a speaker vector, `pitch` (F,) in Hz where its generator
+    filters a source, and `band` in Hz where it is told up to where a recording has sound; lengths
+    are counted in frames, see `myna.training.decoder_batches.frames`.
 
     Loss terms: `discrimination` of the player `discriminator`; `adversarial`, `features`, `mel` and
     `kl` of the player `generator`, or `mel`, `spectral` and `kl` without judges. Held-out terms, of
@@ -117,7 +135,7 @@ class DecoderTask:
             self.decoder.get_submodule(name[:-1]).requires_grad_(requires_grad=False)
         self.nets = nn.ModuleDict({_NET: self.decoder})
         losses = settings.losses
-        weights = {"mel": losses.mel, "kl": losses.kl}
+        weights = {"mel": losses.mel} | ({"kl": losses.kl} if spec.posterior_layers else {})
         judging: tuple[Player, ...] = ()
         if settings.adversarial:
             weights |= {"adversarial": losses.adversarial, "features": losses.features}
@@ -128,6 +146,9 @@ class DecoderTask:
             judging = (Player(name=_JUDGES, groups=(group,), weights={"discrimination": 1.0}),)
         else:
             weights |= {"spectral": losses.spectral}
+        self.source = spec.generator if isinstance(spec.generator, SourceFilterSpec) else None
+        if self.source:
+            weights |= {"pitch": losses.pitch}
         groups = settings.groups or _published_groups(settings.text_scale)
         self.players: tuple[Player, ...] = (
             *judging,
@@ -144,7 +165,7 @@ class DecoderTask:
         held_out = ("loss", "mel_made", "mel_from_prior")
         return {
             **dict.fromkeys(names, rows),
-            "mel": rows * self.settings.slice_frames,
+            **dict.fromkeys(("mel", "pitch"), rows * self.settings.slice_frames),
             **dict.fromkeys((*held_out, "kl"), frames),
         }
 
@@ -152,12 +173,18 @@ class DecoderTask:
         """A slice of every row is made again; where it starts is drawn."""
         analysis, length = self.spec.spectrogram, self.settings.slice_frames
         samples, magnitudes, mask = self._heard(batch)
-        latents = self._latents(batch, magnitudes, mask, draws)
         places = (batch["frames"] - length + 1).clamp(min=1)
         start = (draws.uniform("slice", samples) * places).long().minimum(places - 1)
         slice_mask = cut(mask, start, length)
         sounding = slice_mask.repeat_interleave(analysis.hop, 2)[:, 0]
-        made = self.decoder.generator(cut(latents.drawn, start, length), latents.timbre)[:, 0]
+        source = self._source(batch, start, length, draws)
+        latents = None
+        if self.spec.posterior_layers:
+            latents = self._latents(batch, magnitudes, mask, draws)
+            z, timbre = latents.drawn, latents.timbre
+        else:
+            z, timbre = self._prior(batch, magnitudes, mask)
+        made, pitch = self._made(cut(z, start, length), timbre, source)
         # The first margin of the row shifts all samples by as many.
         first = start * analysis.hop + margin(analysis)
         real = cut(samples[:, None], first, length * analysis.hop)[:, 0]
@@ -168,6 +195,7 @@ class DecoderTask:
             made=at_least_single(made) * sounding,
             real_mel=log_mel(cut(magnitudes, start, length), analysis, _BANDS),
             slice_mask=slice_mask,
+            pitch=pitch if source else None,
         )
 
     def losses(self, player: str, batch: Batch, shared: Any) -> Mapping[str, Tensor]:  # noqa: ARG002
@@ -179,10 +207,11 @@ class DecoderTask:
             real, made = judges(slices.real), judges(slices.made.detach())
             return {"discrimination": decoder_losses.discrimination(real, made)}
         made_mel = self._mel(slices.made)
-        terms = {
-            "mel": decoder_losses.mel(slices.real_mel, made_mel, slices.slice_mask),
-            "kl": decoder_losses.kl(slices.latents, slices.mask),
-        }
+        terms = {"mel": decoder_losses.mel(slices.real_mel, made_mel, slices.slice_mask)}
+        if slices.latents is not None:
+            terms["kl"] = decoder_losses.kl(slices.latents, slices.mask)
+        if slices.pitch is not None:
+            terms["pitch"] = slices.pitch
         if not self.settings.adversarial:
             return terms | {"spectral": decoder_losses.spectral(slices.real, slices.made)}
         judges = self.nets[_JUDGES]
@@ -198,14 +227,18 @@ class DecoderTask:
         """Noise depends on the rows' keys alone; made and recorded speech are silent beyond the
         end of a row, so that it does not depend on its neighbours."""
         samples, magnitudes, mask = self._heard(batch)
-        latents = self._latents(batch, magnitudes, mask, Draws(0, 0, batch.keys))
+        spoken, latents = self._spoken(batch, magnitudes, mask)
         sounding = mask.repeat_interleave(self.spec.spectrogram.hop, 2)[:, 0]
         edge = margin(self.spec.spectrogram)
         real_mel = self._mel(samples[:, edge : samples.shape[1] - edge] * sounding)
-        terms = {"kl": decoder_losses.kl(latents, mask)}
-        for name, made in self._spoken(latents, mask).items():
-            terms[name] = decoder_losses.mel(real_mel, self._mel(made * sounding), mask)
+        terms = {
+            name: decoder_losses.mel(real_mel, self._mel(made * sounding), mask)
+            for name, made in spoken.items()
+        }
         weights = self.settings.losses
+        if latents is None:
+            return terms | {"loss": weights.mel * terms["mel_from_prior"]}
+        terms["kl"] = decoder_losses.kl(latents, mask)
         terms["loss"] = weights.mel * terms["mel_made"] + weights.kl * terms["kl"]
         return terms
 
@@ -219,13 +252,10 @@ class DecoderTask:
         for example in examples:
             batch = self.collate([example]).to(device)
             samples, magnitudes, mask = self._heard(batch)
-            latents = self._latents(batch, magnitudes, mask, Draws(0, 0, batch.keys))
-            spoken = self._spoken(latents, mask)
-            versions = {
-                "recorded": samples[:, edge:],
-                "made": spoken["mel_made"],
-                "from the prior": spoken["mel_from_prior"],
-            }
+            spoken, _ = self._spoken(batch, magnitudes, mask)
+            titles = {"mel_made": "made", "mel_from_prior": "from the prior"}
+            versions = {"recorded": samples[:, edge:]}
+            versions |= {titles[name]: wave for name, wave in spoken.items()}
             for name, wave in versions.items():
                 own = at_least_single(wave[:, : int(batch["frames"]) * hop])
                 made.append(
@@ -265,17 +295,71 @@ class DecoderTask:
             mask=mask,
             speaker=None if speaker is None else speaker.to(mask.dtype),
             noise=torch.from_numpy(noise).to(mask).transpose(1, 2),
+            band=batch.tensors.get("band"),
         )
 
-    def _spoken(self, latents: Latents, mask: Tensor) -> dict[str, Tensor]:
-        """Whole clips (B, N), of the posterior's mean and of the prior's, by the term they give."""
-        decoder, timbre = self.decoder, latents.timbre
-        prior = decoder.flow.reverse(latents.prior_mean, mask, timbre)
-        of_latents = {"mel_made": latents.posterior_mean, "mel_from_prior": prior}
-        return {
-            name: at_least_single(decoder.generator(z * mask, timbre)[:, 0])
+    def _prior(self, batch: Batch, magnitudes: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, H, T) where the generator finds the prior's mean, and (B, G, 1) the timbre."""
+        phones = batch["phones"]
+        speaker, band = (batch.tensors.get(name) for name in ("speaker", "band"))
+        speaker = None if speaker is None else speaker.to(mask.dtype)
+        timbre = self.decoder.timbre(magnitudes, mask, speaker, band)
+        text_mask = inside(batch["phones_lengths"], phones.shape[1], mask.dtype)
+        mean, _ = self.decoder.prior(batch["tokens"], phones, text_mask, mask, timbre)
+        return self.decoder.flow.reverse(mean, mask, timbre), timbre
+
+    def _source(self, batch: Batch, start: Tensor, length: int, draws: Draws) -> Source | None:
+        """Of `length` frames of each row from its `start` (B,) on; None if nothing filters it."""
+        if self.source is None:
+            return None
+        times, hop = self.source.oversampling, self.source.hop
+        octaves, voiced = (
+            cut(batch[name][:, None], start * times, length * times)[:, 0]
+            for name in ("octaves", "voiced")
+        )
+        # Sample after sample, so that a row draws the same however long it is padded.
+        grain = np.stack(
+            [
+                draws.numpy(row, "grain").standard_normal(length * hop, np.float32)
+                for row in range(len(batch.keys))
+            ]
+        )
+        return Source(octaves, voiced, torch.from_numpy(grain).to(octaves))
+
+    def _made(self, z: Tensor, timbre: Tensor, source: Source | None) -> tuple[Tensor, Tensor]:
+        """Samples (B, N) of latents (B, H, S), with the recorded pitch where the generator takes
+        one; and the sum of how far its own pitch is off."""
+        generator = self.decoder.generator
+        if source is None:
+            return generator(z, timbre)[:, 0], z.new_zeros(())
+        assert isinstance(generator, SourceFilter)
+        controls = generator.controls(z, timbre)
+        octaves, voiced = source.octaves, source.voiced
+        made = generator.sound(controls, MIDDLE_HZ * octaves.exp2(), voiced, source.grain)
+        everywhere = torch.ones_like(voiced)
+        return made, decoder_losses.pitch(controls, octaves, voiced, everywhere)
+
+    def _spoken(
+        self, batch: Batch, magnitudes: Tensor, mask: Tensor
+    ) -> tuple[dict[str, Tensor], Latents | None]:
+        """Whole clips (B, N), of the prior's mean and, if there is one, of the posterior's, by the
+        term they give; and the latents of the latter."""
+        latents, of_latents = None, {}
+        if self.spec.posterior_layers:
+            latents = self._latents(batch, magnitudes, mask, Draws(0, 0, batch.keys))
+            timbre = latents.timbre
+            of_latents["mel_made"] = latents.posterior_mean
+            prior = self.decoder.flow.reverse(latents.prior_mean, mask, timbre)
+        else:
+            prior, timbre = self._prior(batch, magnitudes, mask)
+        of_latents["mel_from_prior"] = prior
+        start = torch.zeros_like(batch["frames"])
+        source = self._source(batch, start, mask.shape[2], Draws(0, 0, batch.keys))
+        spoken = {
+            name: at_least_single(self._made(z * mask, timbre, source)[0])
             for name, z in of_latents.items()
         }
+        return spoken, latents
 
     def _mel(self, samples: Tensor) -> Tensor:
         analysis = self.spec.spectrogram
@@ -290,7 +374,8 @@ def load(nets: nn.ModuleDict, model: store.ModelFolder) -> None:
         CheckpointError: the folder is damaged, or holds a decoder of another size.
     """
     tensors = store.tensors(model, _NET)
-    if not any(name.startswith(_POSTERIOR) for name in tensors):
+    heard = model.family.decoder.posterior_layers
+    if heard and not any(name.startswith(_POSTERIOR) for name in tensors):
         raise TrainingError(
             f"The decoder of {model.name} in {model.path} has no posterior encoder, which only "
             f"training needs and fine-tuned files leave out. Start from a base model: get one "
@@ -324,6 +409,14 @@ def delivered(
         for name, value in nets[_NET].state_dict().items()
         if keep_training or not name.startswith(_POSTERIOR)
     }
+
+
+def delivered_judges(nets: nn.ModuleDict) -> dict[str, NDArray[np.float32]]:
+    """The tensors of a model folder's part `discriminator`; none if training has no judges."""
+    if _JUDGES not in nets:
+        return {}
+    state = nets[_JUDGES].state_dict()
+    return {name: value.detach().float().cpu().numpy().copy() for name, value in state.items()}
 
 
 def _take_over(net: nn.Module, model: store.ModelFolder, part: str) -> None:

@@ -38,7 +38,7 @@ from torch import nn
 
 from myna.errors import ConfigError
 from myna.nets import lora
-from myna.specs import DecoderSpec, TokenModelSpec
+from myna.specs import DecoderSpec, GeneratorSpec, SourceFilterSpec, TokenModelSpec
 from myna.training.task import ParameterGroup
 
 TOKEN_MODEL, DECODER = "token_model", "decoder"
@@ -189,14 +189,8 @@ def _groups(
 def _decoder_parts(spec: DecoderSpec, late_stages: int) -> dict[str, list[str]]:
     """Prefixes of the decoder's parameters, by what they are for; together all of them, once."""
     flows = [f"flow.{number}." for number in range(spec.flows)]
-    stages = len(spec.generator.rates)
-    blocks = len(spec.generator.resblock_kernels)
-    first_late = max(0, stages - late_stages)
-    stage_names = [
-        [f"generator.upsamples.{stage}."]
-        + [f"generator.resblocks.{stage * blocks + block}." for block in range(blocks)]
-        for stage in range(stages)
-    ]
+    stage_names, last = _generator_parts(spec.generator)
+    first_late = max(0, len(stage_names) - late_stages)
     parts = {
         "tokens": ["content_downsample.", "codebook."],
         "text": [f"prior_encoder.{name}." for name in ("phone_embedding", "text_layers", "fusion")],
@@ -204,7 +198,7 @@ def _decoder_parts(spec: DecoderSpec, late_stages: int) -> dict[str, list[str]]:
             f"prior_encoder.{name}."
             for name in ("content_in", "content_layers", "joint_layers", "head")
         ],
-        "posterior": ["posterior_encoder."],
+        "posterior": ["posterior_encoder."] if spec.posterior_layers else [],
         "early": ["generator.first.", *chain.from_iterable(stage_names[:first_late])],
         "flow": [
             f"{flow}{name}."
@@ -212,7 +206,7 @@ def _decoder_parts(spec: DecoderSpec, late_stages: int) -> dict[str, list[str]]:
             for name in ("first", "last", "wavenet.filters", "wavenet.outputs")
         ],
         "timbre": [f"reference_encoder.{name}." for name in ("spectral", "temporal", "attention")],
-        "late": ["generator.last.", *chain.from_iterable(stage_names[first_late:])],
+        "late": [*last, *chain.from_iterable(stage_names[first_late:])],
         "condition": [
             "reference_encoder.head.",
             "generator.condition.",
@@ -222,4 +216,20 @@ def _decoder_parts(spec: DecoderSpec, late_stages: int) -> dict[str, list[str]]:
     if spec.speaker_vector is not None:
         parts["timbre"] += ["speaker_vector."]
         parts["condition"] += ["timbre_activation.", "timbre_to_prior."]
+    if spec.band_limited:
+        parts["condition"] += ["band."]
     return parts
+
+
+def _generator_parts(spec: GeneratorSpec | SourceFilterSpec) -> tuple[list[list[str]], list[str]]:
+    """Prefixes of each stage of a generator, and of what comes after the last one."""
+    if isinstance(spec, SourceFilterSpec):
+        stages = [[f"generator.blocks.{number}."] for number in range(spec.layers)]
+        return stages, [f"generator.{name}." for name in ("norm", "pitch", "filters")]
+    blocks = len(spec.resblock_kernels)
+    stages = [
+        [f"generator.upsamples.{stage}."]
+        + [f"generator.resblocks.{stage * blocks + block}." for block in range(blocks)]
+        for stage in range(len(spec.rates))
+    ]
+    return stages, ["generator.last."]

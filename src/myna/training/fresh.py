@@ -21,8 +21,10 @@ from myna.checkpoints.store import ModelFolder
 from myna.datatypes import Audio
 from myna.engines.torch_engine import TorchEngine
 from myna.errors import ConfigError
+from myna.nets.content_encoder import codes
 from myna.nets.decoder import Decoder
 from myna.nets.token_model import TokenModel
+from myna.specs import ENCODERS, ContentEncoderSpec
 from myna.specs import family as family_called
 from myna.training.codebook import centres
 from myna.training.seeding import seeded
@@ -43,7 +45,8 @@ def fresh(
         family: name of a row in `myna.specs`.
         out: the folder to make.
         clips: speech, whose content features the codes become the centres of. The family's content
-            encoder is installed. Without clips the codebook is drawn, which only tests want.
+            encoder is installed. Without clips the codebook is drawn, which only tests want. A
+            content encoder that quantises brings its codes, and needs no clips.
         seed: of the weights.
 
     Raises:
@@ -66,7 +69,10 @@ def fresh(
     channels = np.arange(len(kernel))
     decoder["content_downsample.weight"][channels, channels] = 1 / kernel.shape[-1]
     decoder["content_downsample.bias"] = np.zeros_like(decoder["content_downsample.bias"])
-    if clips:
+    encoder = ENCODERS[spec.content_encoder]
+    if isinstance(encoder, ContentEncoderSpec) and encoder.levels:
+        decoder["codebook.weight"] = codes(encoder.levels).numpy()
+    elif clips:
         # An engine wants a whole model; what has no codebook yet never stands in the place of one.
         with TemporaryDirectory() as place:
             unfinished = _write(

@@ -8,15 +8,16 @@ recipe, so a run that goes on makes the same ones again.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
-from myna.checkpoints.recognise import DECODER, TOKEN_MODEL
+from myna.checkpoints.recognise import DECODER, DISCRIMINATOR, TOKEN_MODEL
 from myna.checkpoints.store import ModelFolder
 from myna.dataset.features import FeatureSet
 from myna.datatypes import Audio
@@ -29,6 +30,7 @@ from myna.training.decoder_task import DecoderTask
 from myna.training.memorisation import Advice, advice
 from myna.training.recipes import Recipe
 from myna.training.speaker_aware import SpeakerAwareTask
+from myna.training.speaker_vectors import of_others
 from myna.training.splits import split
 from myna.training.state import weights
 from myna.training.task import Draws, Example, LoopSettings, ParameterGroup, Task
@@ -43,14 +45,25 @@ class Chosen:
 
     features: FeatureSet
     indices: tuple[int, ...]
+    """One that is here again has a key of its own."""
     lengths: tuple[int, ...]
     """In the unit of the task they are for."""
+    speakers: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """Speaker vectors (V,) by clip id, that take the place of the clips' own."""
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, index: int) -> Example:
-        return self.features[self.indices[index]]
+        example = self.features[self.indices[index]]
+        before = self.indices[:index].count(self.indices[index])
+        changed = {"key": f"{example['key']}~{before}"} if before else {}
+        if (vector := self.speakers.get(example["key"])) is None:
+            return {**example, **changed}
+        told: dict[str, Any] = {"speaker": vector}
+        if self.features.speaker_aware:
+            told["text_features"] = np.repeat(vector[None], len(example["phones"]), axis=0)
+        return {**example, **changed, **told}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,31 +130,47 @@ class Learner:
         Raises:
             TrainingError: there are none, or they are damaged.
         """
-        nets = copy.deepcopy(self.task.nets)
-        nets.load_state_dict(weights(folder, which))
+        nets = self._with_weights(folder, which)
         if lora.adapters(nets[self.name]):
             lora.merge(nets[self.name])
         if self.name == TOKEN_MODEL:
             return dict(token_model_task.delivered(nets))
         return dict(decoder_task.delivered(nets, keep_training=keep_training))
 
+    def parts(self, folder: Path, which: str) -> dict[str, dict[str, NDArray[Any]]]:
+        """Parts of a model folder that training can go on from: the net, and its judges.
+
+        Raises:
+            TrainingError: there are no weights, or they are damaged.
+        """
+        found = {self.name: self.learnt(folder, which, keep_training=True)}
+        if judges := decoder_task.delivered_judges(self._with_weights(folder, which)):
+            found[DISCRIMINATOR] = dict(judges)
+        return found
+
+    def _with_weights(self, folder: Path, which: str) -> nn.ModuleDict:
+        nets = copy.deepcopy(self.task.nets)
+        nets.load_state_dict(weights(folder, which))
+        return nets
+
 
 def learners(
     base: ModelFolder, features: FeatureSet, recipe: Recipe, *, seed: int
 ) -> tuple[Learner, ...]:
-    """The token model and the decoder, with the base model's weights.
+    """Those nets of `recipe.learn`, with the base model's weights.
 
     Raises:
         TrainingError: the base model lacks what only training needs.
-        ConfigError: the recipe does not fit the family.
+        ConfigError: the recipe does not fit the family, or names a speaker who is not in the set.
     """
     spec = base.family
     train, held_out = _divided(features, recipe)
+    vectors = _vectors(features, recipe, spec)
     seconds = sum(features.rows[index].clip.seconds for index in train)
     advised = advice(seconds) if recipe.by_amount else None
     plans = _plans(spec, seconds, recipe)
     made = []
-    for name in (TOKEN_MODEL, DECODER):
+    for name in recipe.learn:
         plan = plans.get(name)
         speakers = [features.rows[row].clip.speaker for row in (*train, *held_out)]
         task = _task(name, spec, recipe, advised, plan, speakers)
@@ -150,9 +179,12 @@ def learners(
             freezing.apply(plan, task.nets, seed=seed)
         examples, kept_back = (
             Chosen(
-                features, rows, tuple(_length(name, features, row, spec.decoder) for row in rows)
+                features,
+                rows,
+                tuple(_length(name, features, row, spec.decoder) for row in rows),
+                vectors,
             )
-            for rows in (train, held_out)
+            for rows in (_repeated(train, features, recipe), held_out)
         )
         loop = (recipe.token_model if name == TOKEN_MODEL else recipe.decoder).loop
         settings = _loop(loop, advised, (*examples.lengths, *kept_back.lengths), seed)
@@ -169,6 +201,26 @@ def _divided(features: FeatureSet, recipe: Recipe) -> tuple[tuple[int, ...], tup
         tuple(place[clip.id] for clip in clips) for clips in (parts.train, parts.held_out)
     )
     return train, held_out
+
+
+def _vectors(
+    features: FeatureSet, recipe: Recipe, spec: FamilySpec
+) -> Mapping[str, NDArray[np.float32]]:
+    if not recipe.speaker_clips:
+        return {}
+    if spec.speaker_encoder is None:
+        raise ConfigError(
+            f"speaker_clips is {recipe.speaker_clips}, but {spec.name} has no speaker vectors."
+        )
+    return of_others(features, recipe.speaker_clips)
+
+
+def _repeated(rows: tuple[int, ...], features: FeatureSet, recipe: Recipe) -> tuple[int, ...]:
+    """Rows, those of some speakers several times."""
+    speakers = {row: features.rows[row].clip.speaker for row in rows}
+    if unknown := set(recipe.repeats) - set(speakers.values()):
+        raise ConfigError(f"repeats names {', '.join(sorted(unknown))}, who is not in the set.")
+    return tuple(row for row in rows for _ in range(recipe.repeats.get(speakers[row], 1)))
 
 
 def _plans(spec: FamilySpec, seconds: float, recipe: Recipe) -> dict[str, freezing.Plan]:

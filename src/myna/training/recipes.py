@@ -5,16 +5,19 @@ Those that come with Myna are in the folder beside this module:
 
 - `voice`: a fine-tune on seconds to minutes of one speaker, which `myna train voice` starts from;
 - `scratch`: a model from drawn weights, on hours;
+- `tiny`: our own small model from drawn weights, without judges, on hours of a few speakers;
+- `tiny-judges`: its decoder goes on against judges, from the model that `tiny` made;
 - `published`: as the published models were fine-tuned, for comparison.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from myna import config
+from myna.checkpoints.recognise import DECODER, TOKEN_MODEL
 from myna.datatypes import in_range
 from myna.errors import ConfigError
 from myna.training.augmentation import AugmentationSettings
@@ -26,8 +29,11 @@ from myna.training.splits import SplitSettings
 from myna.training.task import LoopSettings
 from myna.training.token_model_task import TokenModelSettings
 
-PACKAGED = ("voice", "scratch", "published")
+PACKAGED = ("voice", "scratch", "tiny", "tiny-judges", "published")
 """Recipes that come with Myna, by name."""
+
+NETS = (TOKEN_MODEL, DECODER)
+"""Of a voice model."""
 
 _FOLDER = Path(__file__).with_name("recipes")
 
@@ -66,12 +72,26 @@ class Recipe:
     by_amount: bool = True
     """What may move, dropout, decay and the most steps follow from how much speech there is, see
     `myna.training.freezing` and `myna.training.memorisation`; else all that the settings say."""
+    learn: tuple[str, ...] = NETS
+    """The nets that are trained; others stay as they are, which a voice does not allow."""
+    repeats: Mapping[str, int] = field(default_factory=dict)
+    """How often clips of a speaker are trained on in an epoch, by name; once if not named."""
+    speaker_clips: int = 0
+    """Other clips of the same speaker whose mean is a clip's speaker vector, see
+    `myna.training.speaker_vectors`; 0 takes the clip's own."""
     tensorboard: bool = False
     """Also write logs for TensorBoard."""
     freezing: FreezeSettings = field(default_factory=FreezeSettings)
     split: SplitSettings = field(default_factory=SplitSettings)
     token_model: TokenModelRecipe = field(default_factory=TokenModelRecipe)
     decoder: DecoderRecipe = field(default_factory=DecoderRecipe)
+
+    def __post_init__(self) -> None:
+        if not self.learn or list(self.learn) != [net for net in NETS if net in self.learn]:
+            raise ConfigError(f"learn is {list(self.learn)}; name some of {list(NETS)}, in order.")
+        if not all(times >= 1 for times in self.repeats.values()):
+            raise ConfigError(f"repeats is {dict(self.repeats)}; each is at least 1.")
+        in_range("speaker_clips", self.speaker_clips, 0, 1000)
 
 
 def read(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -24,7 +24,7 @@ from myna.dataset.features import FeatureSet, features
 from myna.dataset.prepare import PreparedSet
 from myna.datatypes import in_range
 from myna.engines.torch_engine import TorchEngine
-from myna.errors import MissingExtraError, TrainingError
+from myna.errors import ConfigError, MissingExtraError, TrainingError
 from myna.files import locked
 from myna.training.delivering import Delivered, check_free, check_reference, deliver
 from myna.training.learning import Learner, learners
@@ -41,7 +41,7 @@ from myna.training.planning import (
 )
 from myna.training.plots import plot
 from myna.training.processes import Group, joined
-from myna.training.recipes import Recipe
+from myna.training.recipes import NETS, Recipe
 
 _HIGHEST_SEED = 2**63 - 1
 
@@ -92,6 +92,8 @@ def train_voice(
     """
     out = Path(out)
     _check(prepared, name, out, seed)
+    if recipe.learn != NETS:
+        raise ConfigError(f"learn is {list(recipe.learn)}; a voice learns {list(NETS)}.")
     with claimed(out, device) as group:
         reporter = reporter if group.first else Silence()
         found = compute_features(prepared, base, device, reporter)

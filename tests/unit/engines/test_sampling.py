@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from myna.datatypes import Sampling
 from myna.engines.sampling import distribution, draw, penalise
+from myna.specs import SamplingSpec
 
 LOGITS = np.log(np.array([0.5, 0.2, 0.15, 0.1, 0.05], dtype=np.float32))
 
@@ -29,36 +29,38 @@ def test_no_penalty_changes_nothing() -> None:
 
 
 def test_all_settings_off_is_the_softmax() -> None:
-    np.testing.assert_allclose(distribution(LOGITS, Sampling(top_k=10_000)), np.exp(LOGITS), 1e-5)
+    np.testing.assert_allclose(
+        distribution(LOGITS, SamplingSpec(top_k=10_000)), np.exp(LOGITS), 1e-5
+    )
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_top_k(count: int) -> None:
     kept = np.exp(LOGITS[:count])
     expected = np.concatenate([kept / kept.sum(), np.zeros(5 - count)])
-    np.testing.assert_allclose(distribution(LOGITS, Sampling(top_k=count)), expected, 1e-5)
+    np.testing.assert_allclose(distribution(LOGITS, SamplingSpec(top_k=count)), expected, 1e-5)
 
 
 @pytest.mark.parametrize(("top_p", "count"), [(0.0, 1), (0.4, 1), (0.71, 2), (0.86, 3), (1.0, 5)])
 def test_top_p_keeps_the_likeliest_that_stay_within(top_p: float, count: int) -> None:
-    found = distribution(LOGITS, Sampling(top_p=top_p, top_k=5))
+    found = distribution(LOGITS, SamplingSpec(top_p=top_p, top_k=5))
     assert np.count_nonzero(found) == count
 
 
 def test_temperature_sharpens_and_flattens() -> None:
     first = [
-        distribution(LOGITS, Sampling(temperature=temperature, top_k=5))[0]
+        distribution(LOGITS, SamplingSpec(temperature=temperature, top_k=5))[0]
         for temperature in (0.5, 1.0, 2.0)
     ]
     assert first[0] > first[1] > first[2]
-    assert distribution(LOGITS, Sampling(temperature=1e-5))[0] == 1
+    assert distribution(LOGITS, SamplingSpec(temperature=1e-5))[0] == 1
 
 
 @given(some_logits, st.floats(0, 1), st.integers(1, 60), st.floats(0.1, 2))
 def test_it_is_always_a_distribution(
     logits: np.ndarray, top_p: float, top_k: int, temperature: float
 ) -> None:
-    sampling = Sampling(top_p=top_p, top_k=top_k, temperature=temperature)
+    sampling = SamplingSpec(top_p=top_p, top_k=top_k, temperature=temperature)
     found = distribution(logits, sampling)
     assert found.sum() == pytest.approx(1, abs=1e-5)
     assert (found >= 0).all()
@@ -67,7 +69,7 @@ def test_it_is_always_a_distribution(
 
 def test_draws_are_as_likely_as_told() -> None:
     random = np.random.default_rng(0)
-    probabilities = distribution(LOGITS, Sampling(top_k=4))
+    probabilities = distribution(LOGITS, SamplingSpec(top_k=4))
     counts = np.zeros(5)
     for _ in range(20_000):
         counts[draw(probabilities, random.exponential(size=5).astype(np.float32))] += 1

@@ -345,7 +345,7 @@ class TestLoading:
     @pytest.mark.parametrize(
         ("settings", "reason"),
         [
-            ({"engine": "magic"}, "auto, torch"),
+            ({"engine": "magic"}, "auto, onnx, torch"),
             ({"device": "toaster"}, "'auto', 'cpu' or 'cuda'"),
             ({"device": "meta"}, "'auto', 'cpu' or 'cuda'"),
             ({"precision": "int3"}, "float32, float16, bfloat16"),

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 # ruff: noqa: E402 - the rest can be imported only with torch
 
-from myna.nets.content_encoder import ContentEncoder, FiniteScalar
+from myna.nets.content_encoder import ContentEncoder, FiniteScalar, codes
 from myna.specs import ContentEncoderSpec, encoder_spec
 from myna.text.sounds import PLAIN, SOUNDS, TONED, TONES
 
@@ -126,3 +126,19 @@ class TestQuantiser:
         assert heard.tokens is not None
         assert heard.tokens.shape == (1, spec.tokens(30))
         assert 0 <= int(heard.tokens.min()) <= int(heard.tokens.max()) < spec.codes == 16
+        equal(heard.content, codes(spec.levels)[heard.tokens])
+
+    @torch.inference_mode()
+    def test_recognition_hears_only_codes_where_it_is_told_to(self):
+        spec = replace(SPEC, levels=(4, 4))
+        net = ContentEncoder(spec).eval()
+        features, lengths = bands(30)
+        both = net(features.repeat(2, 1, 1), lengths.repeat(2), torch.tensor([False, True]))
+        equal(both.sounds[0], net(features, lengths).sounds[0])
+        assert not torch.equal(both.sounds[0], both.sounds[1])
+        equal(both.early[0], both.early[1])
+        # What the codes do not have cannot be recognised through them.
+        net.quantiser.up.weight.zero_()
+        silent = net(features.repeat(2, 1, 1), lengths.repeat(2), torch.tensor([False, True]))
+        equal(silent.sounds[0], both.sounds[0])
+        assert not torch.equal(silent.sounds[1], both.sounds[1])

@@ -17,7 +17,16 @@ from myna.nets.eres2net import ERes2NetV2, FrozenNorm, fuse
 from myna.nets.hubert import Hubert
 from myna.nets.roberta import Roberta
 from myna.nets.weight_norm import fold
-from myna.specs import FAMILIES, ERes2NetSpec, HubertSpec, RobertaSpec, encoder_spec
+from myna.specs import (
+    ENCODERS,
+    FAMILIES,
+    ContentEncoderSpec,
+    EcapaSpec,
+    ERes2NetSpec,
+    HubertSpec,
+    RobertaSpec,
+    encoder_spec,
+)
 
 HUBERT = HubertSpec(
     width=24, heads=3, layers=2, feedforward=40, filters=8, position_kernel=8, position_groups=4
@@ -184,14 +193,23 @@ class TestERes2Net:
 
 def test_families_name_encoders_of_the_right_kind():
     for family in FAMILIES.values():
-        assert encoder_spec(family.content_encoder, HubertSpec).width == family.decoder.content
+        content = ENCODERS[family.content_encoder]
+        if isinstance(content, ContentEncoderSpec):
+            # Codes come from the encoder; the decoder's codebook holds their numbers.
+            assert len(content.levels) == family.decoder.content
+            assert content.codes == family.decoder.codes == family.token_model.codes
+        else:
+            assert encoder_spec(family.content_encoder, HubertSpec).width == family.decoder.content
         text, speaker = family.text_encoder, family.speaker_encoder
         if text is not None:
             width = encoder_spec(text, RobertaSpec).width
             assert width == family.token_model.text_features
         if speaker is not None:
-            width = encoder_spec(speaker, ERes2NetSpec).width
-            assert width == family.decoder.speaker_vector
+            vector = ENCODERS[speaker]
+            assert isinstance(vector, ERes2NetSpec | EcapaSpec)
+            assert vector.width == family.decoder.speaker_vector
+            if family.speaker_aware:
+                assert vector.width == family.token_model.text_features
 
 
 def _torch_layer(spec, eps):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from myna.datatypes import Audio
 from myna.errors import ConfigError, TrainingError
 from myna.specs import ContentEncoderSpec
 from myna.training.content_examples import Clips, Joined, Together, example, least_frames
-from myna.training.content_task import ContentTask
+from myna.training.content_task import ContentTask, _at
 from myna.training.content_variation import VariationSettings, varied
 from myna.training.task import Draws
 
@@ -204,3 +206,74 @@ def test_an_example_of_a_clip():
     assert found["bands"].shape == (98, 80)
     assert found["bands"].dtype == np.float16
     assert found["sounds"] == [1, 62]
+
+
+class TestCodes:
+    """What codes have to tell, frame by frame."""
+
+    SPEC = replace(SPEC, levels=(4, 4, 4))
+
+    @pytest.fixture
+    def task(self):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return ContentTask(self.SPEC)
+
+    @staticmethod
+    def labelled(key, frames, sounds):
+        """A clip whose halves are its first and its last sound, the second with a voice."""
+        found = clip(key, frames, sounds)
+        half = np.arange(frames) >= frames // 2
+        found["frames"] = np.where(half, sounds[-1], sounds[0]).astype(np.int16)
+        found["pitch"] = np.where(half, 7.0 + np.arange(frames) / frames, 0.0)
+        return found
+
+    def clips(self):
+        return [self.labelled("a", 60, [3, 100]), clip("bb", 31, [9]), self.labelled("c", 44, [5])]
+
+    def test_pieces_add_up_and_unlabelled_clips_count_for_nothing(self, task):
+        with torch.no_grad():
+            whole = numerators(task, self.clips())
+            parts = [numerators(task, [each]) for each in self.clips()]
+        assert set(whole) >= {"frames", "prosody"}
+        for name, value in whole.items():
+            torch.testing.assert_close(value, sum(p[name] for p in parts), rtol=1e-4, atol=1e-3)
+        for name in ("frames", "prosody", "frames_wrong"):
+            assert float(parts[1][name]) == 0.0
+            assert float(parts[0][name]) > 0.0
+
+    def test_denominators_cover_all_terms(self, task):
+        batch = task.collate(self.clips())
+        divided = task.denominators(batch)
+        assert divided["frames"] == (60 + 44) / 2
+        with torch.no_grad():
+            assert set(task.evaluate(batch)) | set(numerators(task, self.clips())) == set(divided)
+
+    def test_codes_learn_the_sounds_of_frames(self, task):
+        task.variation = UNVARIED
+        clips = self.clips()
+        optimiser = torch.optim.AdamW(task.nets.parameters(), lr=5e-3)
+        batch = task.collate(clips)
+        wrong = []
+        for step in range(120):
+            terms = task.losses("encoder", batch, task.forward(batch, Draws(1, step, batch.keys)))
+            total = sum(
+                task.players[0].weights[name] * terms[name]
+                for name in terms.keys() - {"frames_wrong"}
+            )
+            optimiser.zero_grad()
+            total.backward()
+            optimiser.step()
+            wrong.append(float(terms["frames_wrong"].detach()))
+        assert wrong[-1] < 0.35 * wrong[0]
+
+    def test_labels_follow_the_speed(self, task):
+        batch = task.collate([self.labelled("a", 60, [3, 100])])
+        labels, prosody = _at(batch, 0, 120, 64)
+        assert labels[:60].tolist() == [3] * 30 + [100] * 30
+        assert labels[60:].tolist() == [-1] * 4
+        assert prosody[:30, :2].abs().max() == 0
+        assert prosody[30:60, 0].tolist() == [1.0] * 30
+        assert prosody[30:60, 1].diff().min() >= 0
+        # Relative to the middle of the clip's own voice.
+        assert abs(float(prosody[30:60, 1].median())) < 0.02

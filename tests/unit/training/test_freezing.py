@@ -62,7 +62,9 @@ def test_every_parameter_of_a_decoder_has_one_rate_and_more_speech_frees_more(na
                 rate == 0 for key, rate in found.items() if key.startswith(f"decoder.{fixed}")
             )
     for fewer, more in pairwise(sets):
-        assert fewer < more
+        # One step frees the posterior encoder, which some have not.
+        assert fewer < more or (fewer == more and not spec.posterior_layers)
+    assert sets[0] < sets[-1]
 
 
 def test_a_decoder_of_one_minute_learns_voice_and_not_language():

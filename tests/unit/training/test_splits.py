@@ -9,7 +9,14 @@ import pytest
 
 from myna.dataset.manifest import Clip
 from myna.errors import ConfigError
-from myna.training.splits import Split, SplitSettings, overlap, sentence_key, split
+from myna.training.splits import (
+    Split,
+    SplitSettings,
+    overlap,
+    sentence_key,
+    sentence_number,
+    split,
+)
 
 
 def clip(number: int, text: str = "", speaker: str = "anna", seconds: float = 4.0) -> Clip:
@@ -135,3 +142,35 @@ def test_a_foreign_split_is_looked_through():
 def test_settings_are_checked(wrong):
     with pytest.raises(ConfigError):
         SplitSettings(**wrong)
+
+
+class TestByNumber:
+    """Sentences are held out by their own number, whatever else is in the set."""
+
+    SETTINGS = SplitSettings(every=3, most=5)
+
+    def test_the_same_ones_in_every_set(self):
+        clips = sentences(60)
+        whole = split(clips, self.SETTINGS)
+        held = {n for n in range(60) if sentence_number(f"Sentence {n}.") % 3 == 0}
+        trained = {int(name[1:]) for name in names(whole.train)}
+        assert trained == set(range(60)) - held
+        assert {int(name[1:]) for name in names(whole.held_out)} <= held
+        part = split(clips[:20], self.SETTINGS)
+        assert {int(name[1:]) for name in names(part.train)} == trained & set(range(20))
+
+    def test_some_of_them_all_over_the_set_are_judged_by(self):
+        held_out = names(split(sentences(200), self.SETTINGS).held_out)
+        assert 3 <= len(held_out) <= 5
+        assert int(held_out[-1][1:]) > 100
+        many = split(sentences(200), replace(self.SETTINGS, most=200))
+        assert len(many.train) + len(many.held_out) == 200
+
+    def test_case_and_last_marks_do_not_count(self):
+        assert sentence_number("He went home.") == sentence_number("he went HOME?! ")
+        assert sentence_number("He went home.") != sentence_number("He went homes.")
+        assert sentence_number("A fox.") == 695447633
+
+    def test_every_other_setting(self):
+        with pytest.raises(ConfigError, match="every is 1"):
+            SplitSettings(every=1)

@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from myna.checkpoints.store import ModelFolder
 
 _EXTRAS = {
+    "onnx": ("onnxruntime",),
     "torch": ("torch",),
     "zh": ("pypinyin", "jieba"),
     "en": ("wordsegment",),
@@ -60,6 +62,7 @@ def run(given: argparse.Namespace) -> int:
 def examine() -> tuple[dict[str, Any], list[str]]:
     """What is here, as JSON values, and what to do about what is missing."""
     from myna.checkpoints.store import VOICE_MODEL, installed
+    from myna.engines.onnx_sessions import cores
 
     advice: list[str] = []
     packages = {name: _version(name) for names in _EXTRAS.values() for name in names}
@@ -78,7 +81,7 @@ def examine() -> tuple[dict[str, Any], list[str]]:
         "myna": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cores": _cores(),
+        "cores": cores(),
         "memory": _memory(),
         "packages": {**packages, "soundfile": _soundfile()},
         "torch": torch,
@@ -86,7 +89,7 @@ def examine() -> tuple[dict[str, Any], list[str]]:
         "data_size": _size_of(folder),
         "disk_free": shutil.disk_usage(_existing(folder)).free,
         "models": {model.path.name: _model(model, here, advice) for model in voices},
-        "can_speak": bool(voices and torch),
+        "can_speak": any(_can_speak(model, packages, torch) for model in voices),
     }, advice
 
 
@@ -130,11 +133,11 @@ def _model(model: ModelFolder, here: set[str], advice: list[str]) -> dict[str, A
     return {"family": spec.name, "missing": sorted(missing)}
 
 
-def _cores() -> int:
-    """Those this process may use, where the system tells."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _can_speak(model: ModelFolder, packages: Mapping[str, str | None], torch: object) -> bool:
+    """Whether an engine that runs it is here."""
+    from myna.engines.graphs import have_graphs
+
+    return bool(torch) or bool(packages["onnxruntime"] and have_graphs(model.family))
 
 
 def _memory() -> int | None:

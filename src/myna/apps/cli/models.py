@@ -79,9 +79,19 @@ def _list(given: argparse.Namespace) -> int:
     if given.json:
         print(json.dumps({"installed": rows, "public": public}, indent=2, ensure_ascii=False))
         return 0
-    print("Installed:" if rows else "Nothing is installed.")
-    for row in rows:
-        print(f"  {row['name']:<16} {row['spec']:<14} {amount(row['size']):>10}  {row['path']}")
+    for title, packaged in (("With Myna come:", True), ("Installed:", False)):
+        found = [row for row in rows if row["packaged"] is packaged]
+        if found:
+            print(title)
+        for row in found:
+            place = "" if packaged else row["path"]
+            voices = f"voices: {', '.join(row['voices'])}" if row["voices"] else ""
+            print(
+                f"  {row['name']:<16} {row['spec']:<14} {amount(row['size']):>10}  "
+                f"{'  '.join(filter(None, (place, voices)))}".rstrip()
+            )
+    if not rows:
+        print("Nothing is installed.")
     if public:
         print("To get with `myna models get NAME`, with the encoders it needs:")
     for row in public:
@@ -203,6 +213,8 @@ def _row(model: ModelFolder) -> dict[str, Any]:
         "spec": model.spec,
         "size": _size(model),
         "path": str(model.path),
+        "packaged": model.packaged,
+        "voices": list(model.voices),
         "fingerprint": model.fingerprint,
     }
 

@@ -18,7 +18,7 @@ from myna.errors import TextError
 
 Settings = TypeVar("Settings")
 
-_TYPES = {"int": int, "int | None": int, "float": float, "str": str}
+_TYPES = {"int": int, "int | None": int, "float": float, "float | None": float, "str": str}
 
 
 def add_settings(parser: argparse.ArgumentParser, kind: type[Any]) -> None:

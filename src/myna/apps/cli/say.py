@@ -39,13 +39,19 @@ def add_to(
         "say",
         parents=[common],
         help="read a text aloud",
-        description="Read a text aloud, with a voice from `myna clone` or one cloned on the spot.",
+        description="Read a text aloud, with a voice that comes with the model, one from `myna "
+        "clone`, or one cloned on the spot.",
     )
     text = parser.add_mutually_exclusive_group()
     text.add_argument("text", nargs="?", help="what to say; '-' or nothing reads standard input")
     text.add_argument("--file", type=Path, help="say what is in this UTF-8 text file")
     who = parser.add_mutually_exclusive_group()
-    who.add_argument("--voice", type=Path, metavar="FILE.voice", help="a voice from `myna clone`")
+    who.add_argument(
+        "--voice",
+        metavar="NAME|FILE.voice",
+        help="one that comes with the model, see `myna models list`, or a file from `myna clone` "
+        "(default: the first one that comes with the model)",
+    )
     who.add_argument(
         "--reference",
         type=Path,
@@ -80,12 +86,12 @@ def run(given: argparse.Namespace) -> int:
     """
     _check_output(given)
     sampling, delivery = settings(given, Sampling), settings(given, Delivery)
-    voice = None if given.voice is None else Voice.load(given.voice)
+    voice = Voice.load(given.voice) if _is_file(given.voice) else None
     model = given.model or _model_of(voice)
     from myna.checkpoints.store import open_model
 
-    open_model(model)  # before anything that takes time, or reads the standard input
-    if voice is None and not given.reference:
+    folder = open_model(model)  # before anything that takes time, or reads the standard input
+    if not (given.voice or given.reference or folder.voices):
         raise UsageError("whose voice? Give --voice FILE.voice, or --reference CLIP.")
     text = decoded(given)
     console = Console(quiet=given.quiet)
@@ -99,10 +105,12 @@ def run(given: argparse.Namespace) -> int:
         precision=given.precision,
         polyphones=given.polyphones,
     )
-    if voice is None:
+    if given.reference:
         voice = myna.clone(
             given.reference, text=given.reference_text, language=given.reference_language
         )
+    elif voice is None:
+        voice = myna.voice(given.voice)
     utterance = Utterance(
         text=text,
         voice=voice,
@@ -160,8 +168,13 @@ def _check_output(given: argparse.Namespace) -> None:
     check_recording_path(Path(given.output))
 
 
+def _is_file(voice: str | None) -> bool:
+    """Whether a voice was given as a file, rather than by its name or not at all."""
+    return voice is not None and (voice.endswith(".voice") or Path(voice).is_file())
+
+
 def _model_of(voice: Voice | None) -> str | Path:
-    """The installed model that understood the voice, else the one named like its family."""
+    """The model here that understood the voice, else the one named like its family."""
     if voice is None:
         return "tiny"
     from myna.checkpoints.store import installed

@@ -63,13 +63,20 @@ def add_to(
         "model",
         parents=[common],
         help="train a model from scratch",
-        description="Train both nets of a model from drawn weights, on a prepared set of any "
-        "number of speakers. The family's content encoder is installed. Interrupted, the same "
-        "command goes on where it was.",
+        description="Train the nets of a model on a prepared set of any number of speakers, from "
+        "drawn weights (--family) or from those of another model (--from). The family's content "
+        "encoder is installed. Interrupted, the same command goes on where it was.",
     )
     _add_set(action)
-    action.add_argument("--family", required=True, help="whose sizes the model has")
+    start = action.add_mutually_exclusive_group(required=True)
+    start.add_argument("--family", help="start from drawn weights, with the sizes of this family")
+    start.add_argument(
+        "--from", dest="model", metavar="MODEL", help="start from an installed model, or a folder"
+    )
     action.add_argument("--name", required=True, help="of the model")
+    action.add_argument(
+        "--minutes", type=float, metavar="FLOAT", help="take fewer steps, to train no longer"
+    )
     _add_recipe(action, "scratch")
     action.set_defaults(run=_model)
 
@@ -101,7 +108,7 @@ def _add_recipe(action: argparse.ArgumentParser, default: str) -> None:
     group.add_argument(
         "--recipe",
         default=default,
-        help=f"voice, scratch, published, or a TOML file (default: {default})",
+        help=f"voice, scratch, tiny, tiny-judges, published, or a TOML file (default: {default})",
     )
     group.add_argument(
         "--set",
@@ -177,6 +184,7 @@ def _model(given: argparse.Namespace) -> int:
         name=given.name,
         seed=given.seed,
         device=given.device,
+        minutes=given.minutes,
     )
     if made is None:
         return _INTERRUPTED if is_first() else 0

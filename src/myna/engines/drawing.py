@@ -1,0 +1,102 @@
+"""The tokens of a request, drawn one after another: the same on every engine.
+
+An engine computes logits. Which request may be asked, what is drawn from them, and when speech
+ends, is decided here.
+"""
+
+import numpy as np
+
+from myna.datatypes import SemanticTokens
+from myna.engines.base import Floats, TokenRequest
+from myna.engines.randomness import Purpose, Stream
+from myna.engines.sampling import distribution, draw, penalise
+from myna.errors import EngineError
+from myna.specs import TOKENS_PER_SECOND, TokenModelSpec
+
+NO_NUMBERS = (
+    "are no numbers. If this happens in half precision, load the model with precision='float32'."
+)
+"""Ends what an engine says of values that are not finite."""
+
+
+class Drawing:
+    """The tokens of one request, as they are drawn."""
+
+    def __init__(self, request: TokenRequest, spec: TokenModelSpec) -> None:
+        self._spec, self._sampling = spec, request.sampling.filled(spec.sampling)
+        self._random = Stream(request.seed, request.part, Purpose.TOKENS)
+        self._start = len(request.prompt)
+        self._most = most_tokens(request, spec)
+        # Room for all that may be said, so that nothing is copied per token.
+        self._said = np.concatenate([request.prompt, np.zeros(self._most, dtype=np.int64)])
+        self._count = 0
+        self._ended = False
+
+    @property
+    def done(self) -> bool:
+        """Whether speech ended, or as much was said as may be."""
+        return self._ended or self._count == self._most
+
+    @property
+    def last(self) -> int:
+        """The token drawn last."""
+        return int(self._said[self._start + self._count - 1])
+
+    @property
+    def position(self) -> int:
+        """Of the last token in its stream."""
+        return self._start + self._count - 1
+
+    def take(self, logits: Floats) -> None:
+        """Draw a token from its logits (V,), or end.
+
+        Raises:
+            EngineError: one of them is not a number.
+        """
+        if not np.isfinite(logits).all():
+            raise EngineError(f"The token model returned values that {NO_NUMBERS}")
+        sampling, spec = self._sampling, self._spec
+        if self._count < spec.least_tokens:
+            logits = logits[: spec.end]
+        said = self._said[: self._start + self._count]
+        penalised = penalise(logits, said, sampling.repetition_penalty)
+        exponential = self._random.exponential(len(penalised))
+        token = draw(distribution(penalised, sampling), exponential)
+        # A likeliest token that says "end" ends speech even if chance drew another.
+        if token == spec.end or int(penalised.argmax()) == spec.end:
+            self._ended = True
+        else:
+            self._said[self._start + self._count] = token
+            self._count += 1
+
+    def result(self) -> SemanticTokens:
+        """What was drawn so far, without the prompt."""
+        said = self._said[self._start : self._start + self._count]
+        return SemanticTokens(ids=said.copy(), ended=self._ended)
+
+
+def check(request: TokenRequest, spec: TokenModelSpec) -> None:
+    """Refuse what the model cannot say.
+
+    Raises:
+        EngineError: the request is empty, or longer than the model's positions.
+    """
+    phones, tokens = len(request.phones), len(request.prompt) + most_tokens(request, spec)
+    if not phones:
+        raise EngineError("There is nothing to say: the sentence has no phones.")
+    if phones > spec.positions or tokens > spec.positions:
+        raise EngineError(
+            f"A sentence has {phones} phones and up to {tokens} tokens, with those of its "
+            f"prompt; the model reads {spec.positions} of each. Cut the text into sentences."
+        )
+
+
+def most_tokens(request: TokenRequest, spec: TokenModelSpec) -> int:
+    """Tokens after which the request is given up."""
+    asked = round(request.sampling.longest_seconds * TOKENS_PER_SECOND)
+    return min(asked, spec.most_tokens)
+
+
+def longest(request: TokenRequest, spec: TokenModelSpec) -> int:
+    """Positions that a request may come to need."""
+    return len(request.phones) + len(request.prompt) + most_tokens(request, spec)

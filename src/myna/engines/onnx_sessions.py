@@ -1,0 +1,139 @@
+"""A graph and its weights, made ready to run by ONNX Runtime.
+
+Weights come from safetensors files of any float type, are converted to single precision, and are
+handed to the runtime in memory; weight normalisation is folded on the way. The runtime copies them
+before it optimises the graph, so it does to them what it does to constants (documented at
+`AddExternalInitializers` of its C interface).
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myna.engines.base import Floats
+from myna.engines.graphs import Graph
+from myna.errors import CheckpointError, EngineError
+from myna.extras import require
+
+Tensors = Mapping[str, NDArray[Any]]
+Part = Callable[[str], Tensors]
+"""The tensors of the network of this name."""
+
+_QUIET = 4
+"""Errors are raised; the runtime need not print them as well."""
+
+
+class Session:
+    """One graph with its weights.
+
+    Args:
+        parts: where weights come from.
+        tables: what else the graph reads, by name.
+        threads: that one run may use.
+
+    Raises:
+        CheckpointError: graph and weights do not fit.
+        MissingExtraError: ONNX Runtime is not installed.
+    """
+
+    def __init__(
+        self, graph: Graph, parts: Part, *, tables: Mapping[str, Floats], threads: int
+    ) -> None:
+        runtime = _runtime()
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _QUIET
+        # A thread that waits by spinning takes a core from those that share the machine.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Planning which results may share memory takes longer than all else, the square of the
+        # graph's size; runs need no less memory for it, and no less time.
+        options.enable_mem_reuse = False
+        self._name = graph.path.stem
+        graph.check()
+        weights = [
+            np.ascontiguousarray(tables[name] if name in tables else _weight(name, parts))
+            for name in graph.weights
+        ]
+        values = [runtime.OrtValue.ortvalue_from_numpy(weight) for weight in weights]
+        options.add_external_initializers(list(graph.weights), values)
+        try:
+            self._session = runtime.InferenceSession(
+                str(graph.path), sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its errors share no class
+            raise CheckpointError(
+                f"{graph.path} and the weights do not fit together: {error}"
+            ) from error
+
+    def run(self, **inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        """All outputs.
+
+        Raises:
+            EngineError: it could not be computed.
+        """
+        try:
+            found: list[NDArray[Any]] = self._session.run(None, inputs)
+        except Exception as error:  # its errors share no class
+            raise EngineError(f"ONNX Runtime could not compute {self._name}: {error}") from error
+        return found
+
+    def bind(self, inputs: Mapping[str, NDArray[Any]], outputs: Mapping[str, NDArray[Any]]) -> Any:
+        """Tie arrays to the graph's ends, to be read and written where they are by `run_bound`.
+
+        An output may be tied to the array of an input. The caller keeps the arrays alive.
+        """
+        binding = self._session.io_binding()
+        for name, array in inputs.items():
+            binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        for name, array in outputs.items():
+            binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        return binding
+
+    def run_bound(self, binding: Any) -> None:
+        """Run on the arrays of `bind`."""
+        self._session.run_with_iobinding(binding)
+
+
+def cores() -> int:
+    """Those this process may use, where the system tells."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def folded(tensors: Tensors, name: str) -> Floats:
+    """A weight in single precision, of tensors that may keep it as a direction and a length.
+
+    Raises:
+        KeyError: it is in none of both forms.
+    """
+    if f"{name}_v" not in tensors:
+        return tensors[name].astype(np.float32)
+    direction = tensors[f"{name}_v"].astype(np.float32)
+    length = tensors[f"{name}_g"].astype(np.float32)
+    # The one axis that keeps lengths is not summed over; if it has one row, that changes nothing.
+    others = tuple(axis for axis, size in enumerate(length.shape) if size == 1)
+    norm = np.sqrt(np.square(direction).sum(axis=others, keepdims=True))
+    kernel: Floats = direction * (length / norm)
+    return kernel
+
+
+def _weight(name: str, parts: Part) -> Floats:
+    part, _, inner = name.partition(".")
+    try:
+        return folded(parts(part), inner)
+    except KeyError:
+        raise CheckpointError(f"The weights of the {part} lack {inner}.") from None
+
+
+@cache
+def _runtime() -> Any:
+    runtime = require("onnxruntime", extra="onnx", feature="Speaking without PyTorch")
+    runtime.disable_telemetry_events()
+    return runtime

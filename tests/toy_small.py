@@ -1,0 +1,123 @@
+"""A family of toy size with all that our own small model has: codes of a content encoder that
+quantises, speaker vectors that the token model reads too, a generator that filters a source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import toy
+from myna.dataset.manifest import Clip
+from myna.dataset.prepare import PreparedSet
+from myna.specs import (
+    ENCODERS,
+    FAMILIES,
+    ContentEncoderSpec,
+    DecoderSpec,
+    DiscriminatorSpec,
+    EcapaSpec,
+    FamilySpec,
+    SourceFilterSpec,
+    SpectrogramSpec,
+    TokenModelSpec,
+)
+
+RATE = 16_000
+CONTENT = ContentEncoderSpec(
+    channels=2, width=16, heads=2, layers=2, feedforward=16, levels=(4, 4), quantised_after=1
+)
+SPEAKER = EcapaSpec(channels=8, scale=2, bottleneck=4, pooled=8, width=6)
+FAMILY = FamilySpec(
+    name="toySmall",
+    symbols="v2",
+    languages=("en",),
+    token_model=TokenModelSpec(
+        phones=732,
+        text_features=6,
+        width=16,
+        heads=2,
+        layers=1,
+        feedforward=32,
+        codes=16,
+        most_tokens=60,
+    ),
+    decoder=DecoderSpec(
+        phones=732,
+        reference_bins=200,
+        timbre=16,
+        speaker_vector=6,
+        content=2,
+        codes=16,
+        hidden=16,
+        feedforward=32,
+        text_layers=1,
+        half_layers=1,
+        fusion=16,
+        fusion_heads=2,
+        flow_layers=1,
+        flows=2,
+        posterior_layers=1,
+        generator=SourceFilterSpec(
+            rate=RATE, hop=320, window=480, bands=24, channels=16, feedforward=24, layers=1
+        ),
+        band_limited=True,
+        discriminator=DiscriminatorSpec(
+            periods=(2, 3), channels=(4, 8, 8), all_channels=(4, 8, 8, 8)
+        ),
+        spectrogram=SpectrogramSpec(rate=RATE, window=512, hop=320),
+    ),
+    content_encoder="toy-content",
+    text_encoder=None,
+    text_encoder_languages=(),
+    improved_reading=True,
+    speaker_encoder="toy-ecapa",
+    speaker_aware=True,
+    prompted=False,
+)
+WORDS = ("Good morning.", "Birds repeat it.", "He went home.", "Nice to meet you.")
+
+
+def install(home: Path, patch: pytest.MonkeyPatch) -> None:
+    """Make Myna know the family, and install its encoders."""
+    import torch
+
+    from myna.checkpoints import store
+    from myna.nets.content_encoder import ContentEncoder
+    from myna.nets.ecapa import Ecapa
+
+    patch.setitem(FAMILIES, FAMILY.name, FAMILY)
+    patch.setitem(ENCODERS, "toy-content", CONTENT)
+    patch.setitem(ENCODERS, "toy-ecapa", SPEAKER)
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(0)
+        nets = {"toy-content": ContentEncoder(CONTENT), "toy-ecapa": Ecapa(SPEAKER)}
+    for name, net in nets.items():
+        weights = {key: value.numpy() for key, value in net.state_dict().items()}
+        parts = {"weights": weights}
+        store.write(
+            home / "models" / name, kind=store.ENCODER, spec=name, parts=parts, provenance={}
+        )
+
+
+def prepared(folder: Path, speakers: Sequence[str] = ("anna", "ben")) -> PreparedSet:
+    """Four sentences of each speaker, 1.5 s each."""
+    (folder / "clips").mkdir(parents=True)
+    clips = []
+    for index in range(len(WORDS) * len(speakers)):
+        audio = toy.clip(1.0, seed=index, rate=RATE)
+        clip = Clip(
+            id=f"{index:012x}",
+            source=f"{index}.wav",
+            audio=f"clips/{index:012x}.flac",
+            end=audio.seconds,
+            rate=audio.rate,
+            speaker=speakers[index // len(WORDS)],
+            language="en",
+            text=WORDS[index % len(WORDS)],
+            quality={"snr_db": 30.0},
+        )
+        audio.save(folder / clip.audio)
+        clips.append(clip)
+    return PreparedSet(folder=folder, clips=tuple(clips), dropped=())
