@@ -58,7 +58,7 @@ FAMILY = FamilySpec(
         fusion_heads=2,
         flow_layers=1,
         flows=2,
-        posterior_layers=1,
+        posterior_layers=0,
         generator=SourceFilterSpec(
             rate=RATE, hop=320, window=480, bands=24, channels=16, feedforward=24, layers=1
         ),

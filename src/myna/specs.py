@@ -205,6 +205,8 @@ class FamilySpec:
     """Model of the speaker vector; None where `decoder.speaker_vector` is None."""
     speaker_aware: bool = False
     """Whether the token model knows who speaks: the speaker vector is each phone's text feature."""
+    published: bool = True
+    """Whether it is known from files that others published, rather than made here."""
     prompted: bool = True
     """Whether speech goes on from the words of a reference; else a voice is its timbre alone."""
 
@@ -274,6 +276,9 @@ _TINY = FamilySpec(
         flow_layers=2,
         posterior_layers=0,
         generator=SourceFilterSpec(),
+        discriminator=DiscriminatorSpec(
+            channels=(16, 64, 128, 256, 256), all_channels=(16, 32, 64, 128, 256, 256)
+        ),
         band_limited=True,
         spectrogram=SpectrogramSpec(rate=24_000, window=1024, hop=480),
     ),
@@ -283,6 +288,7 @@ _TINY = FamilySpec(
     improved_reading=True,
     speaker_encoder="tiny-speaker",
     speaker_aware=True,
+    published=False,
     prompted=False,
 )
 

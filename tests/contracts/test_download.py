@@ -491,14 +491,15 @@ def test_unknown_models_and_mirrors(home: Path) -> None:
 
 
 def test_the_catalogue_is_sound() -> None:
-    assert set(FAMILIES) <= set(catalogue.ENTRIES)
+    published = {name for name, family in FAMILIES.items() if family.published}
+    assert published <= set(catalogue.ENTRIES)
     for name, entry in catalogue.ENTRIES.items():
         assert name in FAMILIES or name in ENCODERS
         assert len({file.name for file in entry}) == len(entry)
         for file in entry:
             assert file.sha256 is None or len(bytes.fromhex(file.sha256)) == 32
             assert file.head_md5 is None or len(bytes.fromhex(file.head_md5)) == 16
-    for family in FAMILIES.values():
+    for family in map(FAMILIES.__getitem__, sorted(published)):
         needed = catalogue.needed(family.name)
         assert needed[0] == family.name
         assert ("eres2netv2" in needed) == (family.decoder.speaker_vector is not None)

@@ -256,6 +256,8 @@ def no_weights_left(tmp_path: Path) -> Iterator[None]:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MYNA_HOME", str(tmp_path / "home"))
+    # No model comes with Myna, so that tests see what they made.
+    monkeypatch.setattr(store, "PACKAGED", tmp_path / "packaged")
     return tmp_path / "home"
 
 

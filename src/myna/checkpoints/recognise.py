@@ -26,6 +26,8 @@ TOKEN_MODEL = "token_model"  # noqa: S105 (a name, not a secret)
 DECODER = "decoder"
 DISCRIMINATOR = "discriminator"
 
+_PUBLISHED = {name: family for name, family in FAMILIES.items() if family.published}
+
 HEADS = {"03": "v3", "04": "v4", "05": "v2Pro", "06": "v2ProPlus"}
 """What fine-tuning programs write over the first two bytes. Source: the parity kit, section 4.2."""
 
@@ -142,7 +144,7 @@ def _find(published: Published) -> tuple[str, Table]:
     raise UnknownCheckpointError(
         f"{published.path} holds no model that Myna knows; its tensors are "
         f"{_some(published.tensors)}. Known are token models (S1), decoders (S2) of "
-        f"{', '.join(FAMILIES)}, and the encoders {', '.join(ENCODERS)}."
+        f"{', '.join(_PUBLISHED)}, and the encoders {', '.join(ENCODERS)}."
     )
 
 
@@ -161,7 +163,7 @@ def _families(network: str, published: Published) -> tuple[str, ...]:
         seen = {"phones": _at(table_shape, 0), "channels": _at(table_shape, 1)}
         known: dict[str, dict[str, int | None]] = {
             name: {"phones": f.token_model.phones, "channels": f.token_model.width}
-            for name, f in FAMILIES.items()
+            for name, f in _PUBLISHED.items()
         }
     elif network == DISCRIMINATOR:
         judges = {name.split(".")[1] for name in found if name}
@@ -171,7 +173,7 @@ def _families(network: str, published: Published) -> tuple[str, ...]:
                 "periods": len(f.decoder.discriminator.periods),
                 "channels": f.decoder.discriminator.channels[-1],
             }
-            for name, f in FAMILIES.items()
+            for name, f in _PUBLISHED.items()
         }
     else:
         table_shape = shape("prior_encoder.phone_embedding.weight")
@@ -190,7 +192,7 @@ def _families(network: str, published: Published) -> tuple[str, ...]:
                 "speaker vector": f.decoder.speaker_vector,
                 "generator channels": f.decoder.generator.channels,
             }
-            for name, f in FAMILIES.items()
+            for name, f in _PUBLISHED.items()
         }
     families = tuple(name for name, row in known.items() if row == seen)
     if not families:

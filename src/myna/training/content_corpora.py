@@ -75,13 +75,13 @@ def sounds_of(line: Line, *, spelled: bool) -> list[str]:
     Args:
         spelled: its text is one Mandarin syllable in pinyin, such as `zhong1`.
     """
-    if spelled:
-        if not _TONED_SYLLABLE.fullmatch(line.text):
-            return []
-        return heard([phone for each in zh.spelled(line.text, "v2") for phone in each], "zh")
-    if not line.text or (line.language == "zh" and _LATIN.search(line.text)):
-        return []
     try:
+        if spelled:
+            if not _TONED_SYLLABLE.fullmatch(line.text):
+                return []
+            return heard([phone for each in zh.spelled(line.text, "v2") for phone in each], "zh")
+        if not line.text or (line.language == "zh" and _LATIN.search(line.text)):
+            return []
         sentence = read(line.text, language=line.language or "auto", improved=True)
         return [] if sentence.unread else heard_in(sentence)
     except TextError as error:

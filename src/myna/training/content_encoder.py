@@ -24,23 +24,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
 
-import myna
 from myna import config
-from myna.checkpoints import store
 from myna.checkpoints.store import ModelFolder
 from myna.config import as_toml
 from myna.engines import recogniser
-from myna.errors import CheckpointError, ConfigError, TrainingError
+from myna.errors import ConfigError, TrainingError
 from myna.files import replacing, save_json
 from myna.nets.content_encoder import ContentEncoder
 from myna.specs import ContentEncoderSpec, encoder_spec
 from myna.training.content_corpora import Said, examples, labelled
 from myna.training.content_examples import Clips, Joined, Together
 from myna.training.content_figures import code_use, figures, speakers_told, tokens_of
+from myna.training.content_packing import RECOGNISER, begin, packed
 from myna.training.content_task import ContentTask
 from myna.training.content_variation import VariationSettings
 from myna.training.corpora import filter_banks
@@ -54,12 +50,8 @@ log = logging.getLogger(__name__)
 
 RECIPES = ("recogniser", "content_encoder")
 """That come with Myna, by name: the two stages."""
-RECOGNISER = "recogniser.safetensors"
-"""In the folder of a run."""
 
 _FOLDER = Path(__file__).with_name("recipes")
-_NET = "encoder."
-_QUANTISER = "quantiser."
 _KNOWN_CLIPS = 20
 """Of each speaker, that its use of codes is known from."""
 
@@ -194,60 +186,6 @@ def make(
     save_json(out / "figures.json", found)
     folder = packed(trained, recipe.spec, out, recipe.encoder, recipe.corpora, found)
     return Made(out / RECOGNISER, found, folder)
-
-
-def begin(encoder: ContentEncoder, path: Path) -> None:
-    """Give an encoder the weights of a recogniser; a quantiser that it has not stays as drawn.
-
-    Raises:
-        CheckpointError: the file is damaged, or of an encoder of another size.
-    """
-    try:
-        found = {name: tensor.float() for name, tensor in load_file(path).items()}
-        missing, strange = encoder.load_state_dict(found, strict=False)
-    except (SafetensorError, OSError, RuntimeError) as error:
-        raise CheckpointError(f"{path} does not fit this content encoder ({error}).") from error
-    if strange or not all(name.startswith(_QUANTISER) for name in missing):
-        raise CheckpointError(
-            f"{path} is of another content encoder: it lacks {missing[:3]}, and has {strange[:3]}."
-        )
-
-
-def packed(
-    trained: Mapping[str, Tensor],
-    spec: ContentEncoderSpec,
-    out: Path,
-    name: str,
-    sources: Sequence[str],
-    found: Mapping[str, float],
-) -> ModelFolder | None:
-    """Write trained weights in half precision: as a recogniser, and as a model folder if they
-    quantise.
-
-    Args:
-        trained: of a `ContentTask`; what only training needs is left out.
-        out: gets `recogniser.safetensors` and the folder `name`.
-        sources: names of the corpora.
-        found: figures that go into the folder's provenance.
-    """
-    own = {
-        key.removeprefix(_NET): tensor for key, tensor in trained.items() if key.startswith(_NET)
-    }
-    recogniser.pack(own, spec, out / RECOGNISER)
-    if not spec.levels:
-        return None
-    return store.write(
-        out / name,
-        kind=store.ENCODER,
-        spec=name,
-        name=name,
-        parts={"weights": {key: tensor.half().numpy() for key, tensor in own.items()}},
-        provenance={
-            "sources": list(sources),
-            "held_out": dict(found),
-            "myna": myna.__version__,
-        },
-    )
 
 
 _Parts = dict[str, list[Said]]

@@ -23,7 +23,7 @@ from myna.dataset.features import FeatureSet
 from myna.datatypes import Audio
 from myna.errors import ConfigError
 from myna.nets import lora
-from myna.specs import DecoderSpec, FamilySpec
+from myna.specs import DecoderSpec, FamilySpec, SourceFilterSpec
 from myna.training import decoder_batches, decoder_task, freezing, token_model_task
 from myna.training.augmentation import AugmentationSettings, augment
 from myna.training.decoder_task import DecoderTask
@@ -173,7 +173,8 @@ def learners(
     for name in recipe.learn:
         plan = plans.get(name)
         speakers = [features.rows[row].clip.speaker for row in (*train, *held_out)]
-        task = _task(name, spec, recipe, advised, plan, speakers)
+        judged = DISCRIMINATOR in base.parts
+        task = _task(name, spec, recipe, advised, plan, speakers, judged)
         (token_model_task if name == TOKEN_MODEL else decoder_task).load(task.nets, base)
         if plan is not None:
             freezing.apply(plan, task.nets, seed=seed)
@@ -239,6 +240,7 @@ def _task(
     advised: Advice | None,
     plan: freezing.Plan | None,
     speakers: Sequence[str],
+    judged: bool,
 ) -> Task:
     if name == TOKEN_MODEL:
         learning = recipe.token_model.learning
@@ -248,6 +250,9 @@ def _task(
     sounding = recipe.decoder.learning
     if advised is not None and plan is not None:
         sounding = replace(sounding, dropout=advised.dropout, groups=plan.groups)
+        if not judged and isinstance(spec.decoder.generator, SourceFilterSpec):
+            # It learnt of spectra alone; judges who know nothing would have to be taught first.
+            sounding = replace(sounding, adversarial=False)
     task = DecoderTask(spec.decoder, sounding)
     told = recipe.decoder.speakers
     return SpeakerAwareTask(task, told, speakers) if told.asked else task

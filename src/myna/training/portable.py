@@ -27,7 +27,6 @@ from myna.dataset.feature_set import save as save_features
 from myna.dataset.manifest import Clip
 from myna.datatypes import in_range
 from myna.errors import ConfigError, DatasetError
-from myna.extras import require
 from myna.files import replacing
 
 if TYPE_CHECKING:

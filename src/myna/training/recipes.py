@@ -29,7 +29,7 @@ from myna.training.splits import SplitSettings
 from myna.training.task import LoopSettings
 from myna.training.token_model_task import TokenModelSettings
 
-PACKAGED = ("voice", "scratch", "tiny", "tiny-judges", "published")
+PACKAGED = ("voice", "scratch", "published", "tiny", "tiny-judges")
 """Recipes that come with Myna, by name."""
 
 NETS = (TOKEN_MODEL, DECODER)

@@ -46,11 +46,14 @@ class TokenModelSettings:
     to the sum of cross-entropies: a weight of 1 / rows here, with `published_padding`."""
     preference_sharpness: float = 0.2
     guided: float = 0.0
-    """Weight of keeping chosen heads near the diagonal (arXiv:1710.08969); 0 leaves it out."""
+    """Weight of keeping chosen heads near the phone that is being said; 0 leaves it out. Where
+    nobody knows which that is, it is taken to lie on the diagonal (arXiv:1710.08969)."""
     guided_heads: tuple[tuple[int, int], ...] = ()
     """Layer and head of each, from 0."""
     guided_width: float = 0.2
     """How far from the diagonal, as a part of the length, a look may stray at little cost."""
+    guided_phones: float = 1.0
+    """How far, in phones, from a phone that is known to be said."""
     groups: tuple[ParameterGroup, ...] = (ParameterGroup(prefixes=("",)),)
     """Share of the learning rate, by names of `TokenModel` after `token_model.`."""
 
@@ -61,11 +64,9 @@ class TokenModelSettings:
             raise ConfigError(
                 f"preference is {self.preference} and guided is {self.guided}; give 0 or more."
             )
-        if self.preference_sharpness <= 0 or self.guided_width <= 0:
-            raise ConfigError(
-                f"preference_sharpness is {self.preference_sharpness} and guided_width is "
-                f"{self.guided_width}; both must be above 0."
-            )
+        for name in ("preference_sharpness", "guided_width", "guided_phones"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0.")
         if bool(self.guided) != bool(self.guided_heads):
             raise ConfigError("guided and guided_heads go together; give both or neither.")
 
@@ -74,8 +75,8 @@ class TokenModelTask:
     """Fulfils `myna.training.task.Task`.
 
     Examples have `phones` (P,) and `tokens` (T,) of integers, and may have `text_features` (P, F)
-    of any float type; where they are missing they are zeros. Lengths are counted in phones and
-    tokens.
+    of any float type; where they are missing they are zeros. They may have `places` (T,), the phone
+    that each token belongs to, in fractions between two. Lengths are counted in phones and tokens.
 
     Loss terms: `loss`, the mean cross-entropy of tokens and of the end; with `published_padding`,
     `published` in its place, that of padding too and summed over a row; `preference` and `guided`
@@ -136,6 +137,9 @@ class TokenModelTask:
             for name in padded.keys() & example.keys():
                 padded[name][row, : len(example[name])] = example[name]
         tensors = {name: torch.from_numpy(array) for name, array in padded.items()}
+        places, spreads = zip(*(_places(each, self.settings) for each in examples), strict=True)
+        tensors["places"] = nn.utils.rnn.pad_sequence(list(places), batch_first=True)
+        tensors["spread"] = torch.tensor(spreads)
         return Batch(tuple(each["key"] for each in examples), tensors | lengths)
 
     def denominators(self, batch: Batch) -> Mapping[str, float]:
@@ -157,7 +161,7 @@ class TokenModelTask:
             rejected = self.rejected(batch, draws)
             losses["preference"] = self.preference(batch, chosen, rejected)
         if attention is not None:
-            losses["guided"] = _strayed(batch, attention, self.settings.guided_width).sum()
+            losses["guided"] = _strayed(batch, attention).sum()
         return losses
 
     def losses(self, player: str, batch: Batch, shared: Any) -> Mapping[str, Tensor]:  # noqa: ARG002
@@ -189,7 +193,7 @@ class TokenModelTask:
         heads = [(layer, head) for layer in range(spec.layers) for head in range(spec.heads)]
         looks = self._predict(batch, _last(batch), _real_sight(batch), heads)[1]
         assert looks is not None
-        strayed = _strayed(batch, looks, self.settings.guided_width).sum((0, 2))
+        strayed = _strayed(batch, looks).sum((0, 2))
         best: NDArray[np.float32] = looks[0, strayed.argmin()].T.cpu().numpy()
         return best
 
@@ -303,17 +307,26 @@ def _counted(batch: Batch) -> Tensor:
     return (columns <= batch["tokens_lengths"][:, None]).float()
 
 
-def _strayed(batch: Batch, attention: Tensor, width: float) -> Tensor:
-    """How much attention (B, G, T, P) is off the diagonal: (B, G, T) from 0 to 1, 0 in padding.
+def _strayed(batch: Batch, attention: Tensor) -> Tensor:
+    """How much attention (B, G, T, P) is off its place: (B, G, T) from 0 to 1, 0 in padding.
 
     Source: arXiv:1710.08969, section 4.1; summed over phones, so that it does not depend on P.
     """
-    ways = [
-        (torch.arange(size, device=attention.device) + 0.5) / batch[f"{name}_lengths"][:, None]
-        for name, size in (("phones", attention.shape[3]), ("tokens", attention.shape[2]))
-    ]
-    cost = 1 - torch.exp(-((ways[0][:, None] - ways[1][..., None]) ** 2) / (2 * width**2))
-    return (attention * cost[:, None]).sum(-1) * (ways[1] < 1)[:, None]
+    phones = torch.arange(attention.shape[3], device=attention.device)
+    off = phones - batch["places"][..., None]
+    cost = 1 - torch.exp(-off.square() / (2 * batch["spread"][:, None, None] ** 2))
+    tokens = torch.arange(attention.shape[2], device=attention.device)
+    inside = tokens < batch["tokens_lengths"][:, None]
+    return (attention * cost[:, None]).sum(-1) * inside[:, None]
+
+
+def _places(example: Example, settings: TokenModelSettings) -> tuple[Tensor, float]:
+    """The phone of each token (T,), and how far from it a look may stray."""
+    phones, tokens = len(example["phones"]), len(example["tokens"])
+    if "places" in example:
+        return torch.from_numpy(np.asarray(example["places"], np.float32)), settings.guided_phones
+    diagonal = (torch.arange(tokens) + 0.5) * (phones / tokens) - 0.5
+    return diagonal, settings.guided_width * phones
 
 
 def _check(example: Example, spec: TokenModelSpec) -> None:

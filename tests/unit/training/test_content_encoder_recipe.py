@@ -27,8 +27,9 @@ from myna.specs import ENCODERS, ContentEncoderSpec
 from myna.text.sounds import ids
 from myna.training import content_corpora, content_encoder
 from myna.training.content_corpora import UNKNOWN, examples, labelled, octaves, sounds_of
-from myna.training.content_encoder import RECIPES, ContentEncoderRecipe, begin, main, make
+from myna.training.content_encoder import RECIPES, ContentEncoderRecipe, main, make
 from myna.training.content_figures import code_use, speakers_told
+from myna.training.content_packing import begin
 from myna.training.corpora import filter_banks
 
 SPEC = ContentEncoderSpec(
@@ -55,12 +56,12 @@ save_every = 2
 sample_every = 0
 """
 SENTENCES = ["Good morning to you all.", "Birds repeat what they hear.", "He went home.", "A fox."]
-SYLLABLES = ["zhong1", "guo2", "ma3", "lv4", "nothing"]
+SYLLABLES = ["zhong1", "guo2", "ma3", "lv4", "nothing", "fe1"]
 
 
 @pytest.fixture(scope="module")
 def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sentences of two speakers, and syllables in pinyin, one of which is none."""
+    """Sentences of two speakers, and syllables in pinyin, two of which are none."""
     folder = tmp_path_factory.mktemp("speech")
     for corpus in ("one", "two"):
         (folder / corpus).mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -199,34 +200,49 @@ def test_a_watched_head_is_one_that_attends() -> None:
     assert looks[2, :, :, 3:].eq(0).all()
 
 
-def test_guided_heads_are_drawn_to_the_diagonal() -> None:
+@pytest.mark.parametrize("known", [False, True])
+def test_guided_heads_are_drawn_to_the_diagonal_or_to_known_places(known: bool) -> None:
     strayed = []
+    rows = [dict(each) for each in examples()]
+    for row in rows if known else ():
+        # Backwards, which nobody would take for the diagonal.
+        row["places"] = np.linspace(len(row["phones"]) - 1, 0, len(row["tokens"]))
     for guided in ({}, {"guided": 10.0, "guided_heads": ((1, 0),)}):
         task = build(**guided)
-        train(task, 40)
-        batch = task.collate(examples())
+        train(task, 40, rows)
+        batch = task.collate(rows)
         with torch.no_grad():
             looks = task.predict(batch, [(1, 0)])[1]
         assert looks is not None
-        strayed.append(float(token_model_task._strayed(batch, looks, 0.2).sum()) / 31)
+        strayed.append(float(token_model_task._strayed(batch, looks).sum()) / 31)
     assert strayed[1] < strayed[0] / 3
 
 
 def test_strayed_attention_on_and_off_the_diagonal() -> None:
-    batch = build().collate(examples()[3:])
+    batch = build(guided_width=0.2).collate(examples()[3:])
     on, off = torch.eye(6)[None, None], torch.eye(6).flip(1)[None, None]
     strayed = token_model_task._strayed
-    assert float(strayed(batch, on, 0.2).sum()) == 0
+    assert float(strayed(batch, on).sum()) == 0
     ways = (torch.arange(6) + 0.5) / 6
     expected = 1 - torch.exp(-((ways - ways.flip(0)) ** 2) / (2 * 0.2**2))
-    torch.testing.assert_close(strayed(batch, off, 0.2)[0, 0], expected)
+    torch.testing.assert_close(strayed(batch, off)[0, 0], expected)
 
 
-def train(task: TokenModelTask, steps: int) -> list[float]:
+def test_strayed_attention_where_phones_are_known() -> None:
+    row = {**examples()[3], "places": np.arange(6)[::-1]}
+    batch = build(guided_phones=0.5).collate([row])
+    on, off = torch.eye(6)[None, None], torch.eye(6).flip(1)[None, None]
+    strayed = token_model_task._strayed
+    assert float(strayed(batch, off).sum()) == 0
+    expected = 1 - torch.exp(-(torch.tensor([5.0, 3, 1, 1, 3, 5]) ** 2) / (2 * 0.5**2))
+    torch.testing.assert_close(strayed(batch, on)[0, 0], expected)
+
+
+def train(task: TokenModelTask, steps: int, rows: Sequence[Mapping[str, Any]] = ()) -> list[float]:
     moves = optimiser(
         task.nets, task.players[0].groups, OptimiserSettings(rate=3e-3, betas=(0.9, 0.95))
     )
-    batch = task.collate(examples())
+    batch = task.collate(rows or examples())
     under = dict(task.denominators(batch))
     losses = []
     for _ in range(steps):

@@ -108,7 +108,7 @@ def _add_recipe(action: argparse.ArgumentParser, default: str) -> None:
     group.add_argument(
         "--recipe",
         default=default,
-        help=f"voice, scratch, tiny, tiny-judges, published, or a TOML file (default: {default})",
+        help=f"voice, scratch, published, tiny, tiny-judges, or a TOML file (default: {default})",
     )
     group.add_argument(
         "--set",
