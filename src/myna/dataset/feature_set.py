@@ -99,6 +99,7 @@ class FeatureSet:
         text_features: (P, F) float32, only where the language has a text encoder
         speaker: (V,) float32, only where the family has a speaker vector
         pitch: (F,) float32 in Hz, 0 without a voice, only where a generator filters a source
+        places: (T,) float32, the phone that each token belongs to, where it was asked for and known
         band: (1,) float32 in Hz, only where the decoder is told up to where there is sound
 
     Arrays are read from disk when an example is asked for, and are nobody else's.

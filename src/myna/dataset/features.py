@@ -30,6 +30,7 @@ from myna.audio.quality import measure
 from myna.audio.recordings import read as read_recording
 from myna.audio.resample import HANN_SINC, HIGH_QUALITY, resample
 from myna.dataset.feature_set import FeatureLimits, FeatureRow, FeatureSet, is_whole, row_of, save
+from myna.dataset.placing import places
 from myna.datatypes import Audio, Sentence
 from myna.errors import AudioError, DatasetError, EngineError, TextError
 from myna.specs import CONTENT_RATE, ENCODERS, ContentEncoderSpec, SourceFilterSpec
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from myna.dataset.manifest import Clip
     from myna.engines.base import Engine
+    from myna.engines.recogniser import Recogniser
 
 __all__ = ["FeatureLimits", "FeatureRow", "FeatureSet", "features", "pitch_of", "recording_of"]
 
@@ -62,6 +64,7 @@ def features(
     improved: bool | None = None,
     limits: FeatureLimits | None = None,
     polyphones: text.Polyphones | None = None,
+    recogniser: Recogniser | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> FeatureSet:
     """Compute what training reads of clips, or take it from the set's folder.
@@ -74,6 +77,7 @@ def features(
             as published data was, the whole transcript as one language. None asks the family.
         limits: clips outside are dropped.
         polyphones: a model that reads Mandarin polyphones.
+        recogniser: lays texts on recordings, so that every token knows its phone.
         on_progress: told how many clips of how many are done.
 
     Returns:
@@ -89,7 +93,7 @@ def features(
     limits = limits or FeatureLimits()
     if improved is None:
         improved = engine.spec.improved_reading
-    maker = _Maker(folder, engine, improved, limits, polyphones)
+    maker = _Maker(folder, engine, improved, limits, polyphones, recogniser)
     used = [clip for clip in clips if clip.kept]
     rows, dropped = [], []
     if on_progress:
@@ -119,12 +123,16 @@ class _Maker:
     improved: bool
     limits: FeatureLimits
     polyphones: text.Polyphones | None
+    recogniser: Recogniser | None
 
     def row(self, clip: Clip) -> FeatureRow | Clip:
         """The features of one clip, from disk if they are there; or the clip, dropped."""
         try:
             source = recording_of(self.folder, clip)
-            path = self._path(clip, source)
+            path, placed = self._paths(clip, source)
+            # What is there with places serves those who do not ask for them.
+            if self.recogniser is not None or is_whole(placed):
+                path = placed
             if not is_whole(path):
                 path.parent.mkdir(exist_ok=True)
                 save(path, self._compute(clip, source))
@@ -135,7 +143,8 @@ class _Maker:
             return clip.drop(*reason)
         return row
 
-    def _path(self, clip: Clip, source: Path) -> Path:
+    def _paths(self, clip: Clip, source: Path) -> tuple[Path, Path]:
+        """Of the features of a clip, and of those with the phone of each token."""
         try:
             sound = files.sha256(source)
         except OSError as error:
@@ -151,8 +160,12 @@ class _Maker:
             self.improved,
             self.polyphones is not None,
         ]
-        digest = hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()
-        return self.folder / FOLDER / f"{digest[:40]}.safetensors"
+        plain, placed = (
+            hashlib.sha256(json.dumps(each, ensure_ascii=False).encode()).hexdigest()
+            for each in (facts, [*facts, "places"])
+        )
+        folder = self.folder / FOLDER
+        return folder / f"{plain[:40]}.safetensors", folder / f"{placed[:40]}.safetensors"
 
     def _compute(self, clip: Clip, source: Path) -> dict[str, NDArray[Any]]:
         """Words first: they cost least, and most of what is dropped is dropped for them."""
@@ -183,6 +196,9 @@ class _Maker:
                 arrays["speaker"] = engine.speaker(fbank(resample(stored, CONTENT_RATE, HANN_SINC)))
             if isinstance(spec.decoder.generator, SourceFilterSpec):
                 arrays["pitch"] = pitch_of(sound, len(samples), spec.decoder.generator)
+            if self.recogniser is not None:
+                known = places(self.recogniser, sound, line.sentence, len(tokens))
+                arrays |= {} if known is None else {"places": known}
             if spec.decoder.band_limited:
                 arrays["band"] = np.array([measure(sound).bandwidth_hz], dtype=np.float32)
         except (AudioError, EngineError) as error:

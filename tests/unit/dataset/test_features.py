@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,26 @@ def test_a_change_is_computed_anew(engine: Engine, folder: Path, change: str) ->
             counting.ears = lambda: "others"  # type: ignore[attr-defined]
     features(folder, [one], counting, improved=improved)
     assert counting.calls == 1
+
+
+def test_places_are_found_if_asked_for_and_serve_those_who_do_not_ask(
+    engine: Engine, folder: Path
+) -> None:
+    class Evenly:
+        def lay(self, bands: Any, phones: Any) -> Any:
+            edges = np.linspace(0, len(bands), len(phones) + 1).astype(int)
+            return list(pairwise(edges)), 0.0
+
+    counting, clips = Counting(engine), [clip(folder)]
+    laid: Any = Evenly()
+    (row,) = features(folder, clips, counting, recogniser=laid)  # type: ignore[arg-type]
+    assert row["places"].shape == row["tokens"].shape
+    assert (np.diff(row["places"]) > 0).all()
+    (again,) = features(folder, clips, counting)  # type: ignore[arg-type]
+    assert counting.calls == 1
+    np.testing.assert_array_equal(again["tokens"], row["tokens"])
+    (plain,) = features(folder, [clip(folder, "other")], counting)  # type: ignore[arg-type]
+    assert "places" not in plain
 
 
 def test_a_damaged_file_is_made_again(engine: Engine, folder: Path) -> None:
