@@ -234,8 +234,8 @@ def pitch_of(sound: Audio, samples: int, spec: SourceFilterSpec) -> NDArray[np.f
     """(F,) Hz at each frame of filters in so many samples of the family's rate; 0 is no voice."""
     times = (np.arange(samples // spec.filter_hop) + 0.5) * spec.filter_hop / spec.rate
     found = pitch(resample(sound, CONTENT_RATE, HANN_SINC)).hz
-    places = np.rint(times * FRAMES_PER_SECOND).astype(np.int64).clip(max=len(found) - 1)
-    hertz: NDArray[np.float32] = found[places].astype(np.float32)
+    frames = np.rint(times * FRAMES_PER_SECOND).astype(np.int64).clip(max=len(found) - 1)
+    hertz: NDArray[np.float32] = found[frames].astype(np.float32)
     return hertz
 
 

@@ -15,7 +15,6 @@ folder.
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,6 +40,7 @@ from myna.training.content_task import ContentTask
 from myna.training.content_variation import VariationSettings
 from myna.training.corpora import filter_banks
 from myna.training.loop import Progress, check_settings, run
+from myna.training.programs import options, seldom
 from myna.training.seeding import seeded
 from myna.training.splits import sentence_number
 from myna.training.state import weights
@@ -281,19 +281,13 @@ def _by_speaker(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m myna.training.content_encoder", description="Make the content encoder."
-    )
-    parser.add_argument("--speech", type=Path, required=True, help="folder of lists and recordings")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser = options("myna.training.content_encoder", "Make the content encoder.")
     parser.add_argument("--from", type=Path, dest="start", help="weights of a recogniser")
     parser.add_argument(
         "--recipe",
         default=RECIPES[1],
         help=f"{', '.join(RECIPES)}, or a TOML file (default: {RECIPES[1]})",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     source = _FOLDER / f"{given.recipe}.toml" if given.recipe in RECIPES else Path(given.recipe)
@@ -304,24 +298,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.out,
         start=given.start,
         device=given.device,
-        on_progress=_every(log.info),
+        on_progress=seldom(log.info),
     )
     if made is None:
         return 130
     log.info("The recogniser: %s", made.recogniser)
     log.info("On held-out sentences: %s", dict(made.figures))
     return 0
-
-
-def _every(tell: Callable[[str], None]) -> Callable[[str], None]:
-    """Tell one in twenty steps, and all else."""
-
-    def told(text: str) -> None:
-        step = text.removeprefix("step ").partition(" ")[0]
-        if not text.startswith("step ") or int(step) % 20 == 0:
-            tell(text)
-
-    return told
 
 
 if __name__ == "__main__":

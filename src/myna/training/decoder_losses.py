@@ -109,16 +109,16 @@ def spectral(real: Tensor, made: Tensor) -> Tensor:
     return total / len(_WINDOWS)
 
 
-def pitch(controls: Controls, octaves: Tensor, voiced: Tensor, mask: Tensor) -> Tensor:
-    """Octaves that the pitch is off, and surprise at where there is a voice (B, S).
+def pitch(controls: Controls, octaves: Tensor, voiced: Tensor) -> Tensor:
+    """Octaves that the pitch is off, and surprise at where there is a voice.
 
-    Masked (B, S); summed over frames of filters.
+    Both (B, S); summed over frames of filters.
     """
     off = (at_least_single(controls.octaves) - octaves).abs() * voiced
     surprise = functional.binary_cross_entropy_with_logits(
         at_least_single(controls.voice), voiced, reduction="none"
     )
-    return ((off + surprise) * mask).sum()
+    return (off + surprise).sum()
 
 
 def _per_row(x: Tensor) -> Tensor:

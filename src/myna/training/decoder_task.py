@@ -336,8 +336,7 @@ class DecoderTask:
         controls = generator.controls(z, timbre)
         octaves, voiced = source.octaves, source.voiced
         made = generator.sound(controls, MIDDLE_HZ * octaves.exp2(), voiced, source.grain)
-        everywhere = torch.ones_like(voiced)
-        return made, decoder_losses.pitch(controls, octaves, voiced, everywhere)
+        return made, decoder_losses.pitch(controls, octaves, voiced)
 
     def _spoken(
         self, batch: Batch, magnitudes: Tensor, mask: Tensor

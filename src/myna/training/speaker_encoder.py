@@ -9,7 +9,6 @@ model folder, with `figures.json` on held-out speakers.
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -30,6 +29,7 @@ from myna.nets.ecapa import Ecapa
 from myna.specs import EcapaSpec, encoder_spec
 from myna.training.corpora import filter_banks
 from myna.training.loop import Progress, check_settings, run
+from myna.training.programs import options, seldom
 from myna.training.seeding import seeded
 from myna.training.speaker_examples import Stretches, Trials, apart
 from myna.training.speaker_separation import Separation, separation
@@ -221,14 +221,8 @@ def _packed(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m myna.training.speaker_encoder", description="Make the speaker encoder."
-    )
-    parser.add_argument("--speech", type=Path, required=True, help="folder of lists and recordings")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser = options("myna.training.speaker_encoder", "Make the speaker encoder.")
     parser.add_argument("--recipe", type=Path, default=RECIPE, help="a TOML file of settings")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     recipe = config.read(given.recipe, SpeakerEncoderRecipe, overrides=given.overrides)
@@ -237,20 +231,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.speech,
         given.out,
         device=given.device,
-        on_progress=_every(log.info),
+        on_progress=seldom(log.info),
     )
     return 0 if made else 130
-
-
-def _every(tell: Callable[[str], None]) -> Callable[[str], None]:
-    """Tell one in twenty steps, and all else."""
-
-    def told(text: str) -> None:
-        step = text.removeprefix("step ").partition(" ")[0]
-        if not text.startswith("step ") or int(step) % 20 == 0:
-            tell(text)
-
-    return told
 
 
 if __name__ == "__main__":
