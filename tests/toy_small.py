@@ -1,11 +1,14 @@
-"""A family of toy size with all that our own small model has: codes of a content encoder that
-quantises, speaker vectors that the token model reads too, a generator that filters a source."""
+"""A family of toy size with all that our own small model has: tokens that are spelled, speaker
+vectors that the token model reads too, a generator that filters a source."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import toy
@@ -14,20 +17,18 @@ from myna.dataset.prepare import PreparedSet
 from myna.specs import (
     ENCODERS,
     FAMILIES,
-    ContentEncoderSpec,
     DecoderSpec,
     DiscriminatorSpec,
     EcapaSpec,
     FamilySpec,
     SourceFilterSpec,
     SpectrogramSpec,
+    SpellingSpec,
     TokenModelSpec,
 )
 
 RATE = 16_000
-CONTENT = ContentEncoderSpec(
-    channels=2, width=16, heads=2, layers=2, feedforward=16, levels=(4, 4), quantised_after=1
-)
+SPELLING = SpellingSpec(pitch=(-1.0, 1.0), loudness=(-1.0, 1.0))
 SPEAKER = EcapaSpec(channels=8, scale=2, bottleneck=4, pooled=8, width=6)
 FAMILY = FamilySpec(
     name="toySmall",
@@ -40,16 +41,17 @@ FAMILY = FamilySpec(
         heads=2,
         layers=1,
         feedforward=32,
-        codes=16,
+        codes=SPELLING.codes,
         most_tokens=60,
+        spelling=SPELLING,
     ),
     decoder=DecoderSpec(
         phones=732,
         reference_bins=200,
         timbre=16,
         speaker_vector=6,
-        content=2,
-        codes=16,
+        content=SPELLING.content,
+        codes=SPELLING.codes,
         hidden=16,
         feedforward=32,
         text_layers=1,
@@ -68,7 +70,7 @@ FAMILY = FamilySpec(
         ),
         spectrogram=SpectrogramSpec(rate=RATE, window=512, hop=320),
     ),
-    content_encoder="toy-content",
+    content_encoder=None,
     text_encoder=None,
     text_encoder_languages=(),
     improved_reading=True,
@@ -80,25 +82,38 @@ WORDS = ("Good morning.", "Birds repeat it.", "He went home.", "Nice to meet you
 
 
 def install(home: Path, patch: pytest.MonkeyPatch) -> None:
-    """Make Myna know the family, and install its encoders."""
+    """Make Myna know the family, and install its encoder; sounds of a text are laid evenly."""
     import torch
 
     from myna.checkpoints import store
-    from myna.nets.content_encoder import ContentEncoder
+    from myna.dataset import spelling
+    from myna.engines.recogniser import Recogniser
     from myna.nets.ecapa import Ecapa
 
     patch.setitem(FAMILIES, FAMILY.name, FAMILY)
-    patch.setitem(ENCODERS, "toy-content", CONTENT)
     patch.setitem(ENCODERS, "toy-ecapa", SPEAKER)
+    patch.setattr(Recogniser, "lay", evenly)
+    # Speech of drawn numbers has no pitch.
+    patch.setattr(spelling, "pitch", buzzing)
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
-        nets = {"toy-content": ContentEncoder(CONTENT), "toy-ecapa": Ecapa(SPEAKER)}
-    for name, net in nets.items():
-        weights = {key: value.numpy() for key, value in net.state_dict().items()}
-        parts = {"weights": weights}
-        store.write(
-            home / "models" / name, kind=store.ENCODER, spec=name, parts=parts, provenance={}
-        )
+        net = Ecapa(SPEAKER)
+    weights = {key: value.numpy() for key, value in net.state_dict().items()}
+    folder, name = home / "models" / "toy-ecapa", "toy-ecapa"
+    store.write(folder, kind=store.ENCODER, spec=name, parts={"weights": weights}, provenance={})
+
+
+def evenly(_recogniser: object, bands: Any, phones: Sequence[str]) -> Any:
+    """What `Recogniser.lay` returns, if all sounds were as long."""
+    edges = np.linspace(0, len(bands), len(phones) + 1).astype(int)
+    return list(pairwise(edges.tolist())), 0.0
+
+
+def buzzing(sound: toy.Audio) -> Any:
+    """A pitch that rises."""
+    from myna.audio.pitch import FRAMES_PER_SECOND, Pitch
+
+    return Pitch(np.linspace(100, 200, round(sound.seconds * FRAMES_PER_SECOND)))
 
 
 def prepared(folder: Path, speakers: Sequence[str] = ("anna", "ben")) -> PreparedSet:

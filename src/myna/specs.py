@@ -44,6 +44,38 @@ class SamplingSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpellingSpec:
+    """Semantic tokens that say which sound is heard, and how high and how loud it is.
+
+    What a token means is known, not learnt: a token model cannot lose its place in the text, and
+    whoever speaks, the same words have the same tokens but for the melody.
+    """
+
+    sounds: int = 40
+    """The first of `myna.text.sounds`: silence, then those of English."""
+    pitch: tuple[float, ...] = (-3.0, -1.1, 0.2, 1.5, 3.5)
+    """Borders between its levels, in semitones from the middle of the clip."""
+    loudness: tuple[float, ...] = (-1.3, 0.2, 1.5)
+    """Borders between its levels: natural logarithm of power, relative to the clip, and to what is
+    usual of the sound."""
+
+    @property
+    def levels(self) -> int:
+        """Tokens of one sound."""
+        return (len(self.pitch) + 1) * (len(self.loudness) + 1)
+
+    @property
+    def codes(self) -> int:
+        """Tokens that mean something; of silence, only token 0 does."""
+        return self.sounds * self.levels
+
+    @property
+    def content(self) -> int:
+        """Numbers that a token stands for: one for each sound, pitch and loudness."""
+        return self.sounds + 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenModelSpec:
     """The autoregressive model from phonemes to semantic tokens (S1)."""
 
@@ -64,6 +96,8 @@ class TokenModelSpec:
     """Tokens after which a sentence that does not end is given up."""
     sampling: SamplingSpec = field(default_factory=SamplingSpec)
     """What the caller does not choose."""
+    spelling: SpellingSpec | None = None
+    """What tokens mean, where that is known; else a content encoder knows."""
 
     @property
     def end(self) -> int:
@@ -195,7 +229,8 @@ class FamilySpec:
     languages: tuple[str, ...]
     token_model: TokenModelSpec
     decoder: DecoderSpec
-    content_encoder: str = "hubert-base"
+    content_encoder: str | None = "hubert-base"
+    """Model of what is said; None where tokens are spelled."""
     text_encoder: str | None = "roberta-large"
     """Model of `text_features` for `text_encoder_languages`; other languages read zeros."""
     text_encoder_languages: tuple[str, ...] = ("zh",)
@@ -248,6 +283,7 @@ _V2_PRO_PLUS = replace(
         _V2_PRO.decoder, generator=GeneratorSpec(channels=768, kernels=(20, 16, 8, 2, 2))
     ),
 )
+_SPELLING = SpellingSpec()
 _TINY = FamilySpec(
     name="tiny",
     symbols="v2",
@@ -261,13 +297,14 @@ _TINY = FamilySpec(
         feedforward=1024,
         positions=2048,
         sampling=SamplingSpec(temperature=0.8, top_k=25, repetition_penalty=1.0),
+        spelling=_SPELLING,
     ),
     decoder=DecoderSpec(
         phones=732,
         reference_bins=341,
         timbre=192,
         speaker_vector=192,
-        content=5,
+        content=_SPELLING.content,
         hidden=128,
         feedforward=384,
         text_layers=2,
@@ -282,7 +319,7 @@ _TINY = FamilySpec(
         band_limited=True,
         spectrogram=SpectrogramSpec(rate=24_000, window=1024, hop=480),
     ),
-    content_encoder="tiny-content",
+    content_encoder=None,
     text_encoder=None,
     text_encoder_languages=(),
     improved_reading=True,
@@ -370,11 +407,11 @@ class ERes2NetSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContentEncoderSpec:
-    """Our own content encoder: a filter bank to semantic tokens, and to the sounds they stand for.
+class ConformerSpec:
+    """The net of our recogniser: a filter bank to sounds (arXiv:2005.08100).
 
-    A conformer (arXiv:2005.08100) at the rate of semantic tokens, which gives two frames of sounds
-    for each: 40 ms are too coarse for the shortest phones of fast speech.
+    Inside it has 25 steps per second, each of which gives two frames of sounds: 40 ms are too
+    coarse for the shortest phones of fast speech.
     """
 
     bands: int = 80
@@ -385,11 +422,9 @@ class ContentEncoderSpec:
     layers: int = 5
     feedforward: int = 576
     kernel: int = 15
-    """Of the convolution in each block, in tokens."""
-    levels: tuple[int, ...] = ()
-    """Of each number of the quantiser; their product is the count of codes. None: not quantised."""
-    quantised_after: int = 3
-    """Blocks in front of the quantiser."""
+    """Of the convolution in each block, in steps."""
+    early_after: int = 3
+    """Blocks after which sounds are named a first time, for training."""
     plain: int = 62
     """Sounds without a tone."""
     toned: int = 39
@@ -401,18 +436,13 @@ class ContentEncoderSpec:
         """All sounds, the pause, which is number 0, and each tone counted."""
         return 1 + self.plain + self.toned * self.tones
 
-    @property
-    def codes(self) -> int:
-        """Semantic tokens are 0 to codes - 1; 0 if nothing is quantised."""
-        return prod(self.levels) if self.levels else 0
-
-    def tokens(self, frames: int) -> int:
-        """Semantic tokens that so many frames of the filter bank give."""
-        return -(-frames // 4)
-
     def sound_frames(self, frames: int) -> int:
         """Frames of sounds, 50 per second, that so many frames of the filter bank give."""
-        return 2 * self.tokens(frames)
+        return 2 * -(-frames // 4)
+
+
+RECOGNISER = ConformerSpec()
+"""Of the weights in the package."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -432,18 +462,17 @@ class EcapaSpec:
     """Of the speaker vector."""
 
 
-EncoderSpec = HubertSpec | RobertaSpec | ERes2NetSpec | ContentEncoderSpec | EcapaSpec
+EncoderSpec = HubertSpec | RobertaSpec | ERes2NetSpec | EcapaSpec
 
 ENCODERS: dict[str, EncoderSpec] = {
     "hubert-base": HubertSpec(),
     "roberta-large": RobertaSpec(),
     "eres2netv2": ERes2NetSpec(),
-    "tiny-content": ContentEncoderSpec(levels=(4, 4, 4, 4, 4)),
     "tiny-speaker": EcapaSpec(),
 }
 """By the names that families use in `content_encoder`, `text_encoder` and `speaker_encoder`."""
 
-Encoder = TypeVar("Encoder", HubertSpec, RobertaSpec, ERes2NetSpec, ContentEncoderSpec, EcapaSpec)
+Encoder = TypeVar("Encoder", HubertSpec, RobertaSpec, ERes2NetSpec, EcapaSpec)
 
 
 def encoder_spec(name: str, kind: type[Encoder]) -> Encoder:

@@ -17,6 +17,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +31,10 @@ from myna.audio.quality import measure
 from myna.audio.recordings import read as read_recording
 from myna.audio.resample import HANN_SINC, HIGH_QUALITY, resample
 from myna.dataset.feature_set import FeatureLimits, FeatureRow, FeatureSet, is_whole, row_of, save
-from myna.dataset.placing import places
+from myna.dataset.spelling import spelled
 from myna.datatypes import Audio, Sentence
 from myna.errors import AudioError, DatasetError, EngineError, TextError
-from myna.specs import CONTENT_RATE, ENCODERS, ContentEncoderSpec, SourceFilterSpec
+from myna.specs import CONTENT_RATE, SourceFilterSpec
 from myna.synthesis.script import Line, prepare
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ def features(
             as published data was, the whole transcript as one language. None asks the family.
         limits: clips outside are dropped.
         polyphones: a model that reads Mandarin polyphones.
-        recogniser: lays texts on recordings, so that every token knows its phone.
+        recogniser: lays texts on recordings where the family spells its tokens; by default the
+            one in the package.
         on_progress: told how many clips of how many are done.
 
     Returns:
@@ -116,7 +118,7 @@ def features(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Maker:
     folder: Path
     engine: Engine
@@ -129,10 +131,7 @@ class _Maker:
         """The features of one clip, from disk if they are there; or the clip, dropped."""
         try:
             source = recording_of(self.folder, clip)
-            path, placed = self._paths(clip, source)
-            # What is there with places serves those who do not ask for them.
-            if self.recogniser is not None or is_whole(placed):
-                path = placed
+            path = self._path(clip, source)
             if not is_whole(path):
                 path.parent.mkdir(exist_ok=True)
                 save(path, self._compute(clip, source))
@@ -143,8 +142,8 @@ class _Maker:
             return clip.drop(*reason)
         return row
 
-    def _paths(self, clip: Clip, source: Path) -> tuple[Path, Path]:
-        """Of the features of a clip, and of those with the phone of each token."""
+    def _path(self, clip: Clip, source: Path) -> Path:
+        """Of the features of a clip."""
         try:
             sound = files.sha256(source)
         except OSError as error:
@@ -156,16 +155,32 @@ class _Maker:
             sound,
             clip.text,
             clip.language,
-            _ears(self.engine),
+            self._ears,
             self.improved,
             self.polyphones is not None,
         ]
-        plain, placed = (
-            hashlib.sha256(json.dumps(each, ensure_ascii=False).encode()).hexdigest()
-            for each in (facts, [*facts, "places"])
-        )
-        folder = self.folder / FOLDER
-        return folder / f"{plain[:40]}.safetensors", folder / f"{placed[:40]}.safetensors"
+        name = hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()[:40]
+        return self.folder / FOLDER / f"{name}.safetensors"
+
+    @cached_property
+    def _ears(self) -> str:
+        """Identifies the weights that features depend on."""
+        engine, ears = self.engine, self.engine.ears()
+        if engine.spec.token_model.spelling is None:
+            return ears
+        # A voice model's own weights are never asked, so that what was trained from one set of
+        # features can go on with it.
+        others = ears.removeprefix(engine.fingerprint)
+        return f"{engine.spec.name} {self._aligner.fingerprint}{others}"
+
+    @cached_property
+    def _aligner(self) -> Recogniser:
+        if self.recogniser is not None:
+            return self.recogniser
+        # Only what spells needs PyTorch here.
+        from myna.engines.recogniser import Recogniser
+
+        return Recogniser.load()
 
     def _compute(self, clip: Clip, source: Path) -> dict[str, NDArray[Any]]:
         """Words first: they cost least, and most of what is dropped is dropped for them."""
@@ -185,20 +200,19 @@ class _Maker:
             if reason := self.limits.refuse_length(sound.seconds):
                 raise _UnfitError(*reason)
             samples = training_pcm(sound)
-            tokens = engine.tokens(training_content_input(sound).samples)
-            arrays: dict[str, NDArray[Any]] = {
-                "phones": line.phones,
-                "tokens": tokens,
-                "samples": samples,
-            }
+            stored = Audio(samples.astype(np.float32) / np.float32(_PCM_SCALE), spec.rate)
+            arrays: dict[str, NDArray[Any]] = {"phones": line.phones, "samples": samples}
+            if spec.token_model.spelling is None:
+                arrays["tokens"] = engine.tokens(training_content_input(sound).samples)
+            else:
+                assert line.sounds is not None, "lines of families that spell have sounds"
+                arrays["tokens"], arrays["places"] = spelled(
+                    self._aligner, stored, line.sounds.tolist(), spec.token_model.spelling
+                )
             if spec.speaker_encoder is not None:
-                stored = Audio(samples.astype(np.float32) / np.float32(_PCM_SCALE), spec.rate)
                 arrays["speaker"] = engine.speaker(fbank(resample(stored, CONTENT_RATE, HANN_SINC)))
             if isinstance(spec.decoder.generator, SourceFilterSpec):
                 arrays["pitch"] = pitch_of(sound, len(samples), spec.decoder.generator)
-            if self.recogniser is not None:
-                known = places(self.recogniser, sound, line.sentence, len(tokens))
-                arrays |= {} if known is None else {"places": known}
             if spec.decoder.band_limited:
                 arrays["band"] = np.array([measure(sound).bandwidth_hz], dtype=np.float32)
         except (AudioError, EngineError) as error:
@@ -237,16 +251,6 @@ def pitch_of(sound: Audio, samples: int, spec: SourceFilterSpec) -> NDArray[np.f
     frames = np.rint(times * FRAMES_PER_SECOND).astype(np.int64).clip(max=len(found) - 1)
     hertz: NDArray[np.float32] = found[frames].astype(np.float32)
     return hertz
-
-
-def _ears(engine: Engine) -> str:
-    """Identifies the weights that features depend on."""
-    encoder, ears = ENCODERS[engine.spec.content_encoder], engine.ears()
-    if isinstance(encoder, ContentEncoderSpec) and encoder.levels:
-        # Its codes are the tokens, so that a voice model's own weights are never asked, and what
-        # was trained from one set of features can go on with it.
-        return f"{engine.spec.name} {ears.removeprefix(engine.fingerprint)}"
-    return ears
 
 
 class _UnfitError(Exception):

@@ -29,6 +29,9 @@ class TokenRequest:
     """(P,), those of the prompt first."""
     text_features: Floats | None = None
     """(P, F), or None for zeros."""
+    sounds: Ids | None = None
+    """(P,) what each phone sounds like, as `myna.text.sounds` counts, 0 for none; only for models
+    whose tokens are spelled."""
     prompt: Ids = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """(T,) tokens to go on from; empty for none."""
     sampling: Sampling = field(default_factory=Sampling)
@@ -70,7 +73,11 @@ class Engine(Protocol):
         ...
 
     def tokens(self, samples: Floats) -> Ids:
-        """Semantic tokens (T,) of speech, samples (N,) at `CONTENT_RATE`."""
+        """Semantic tokens (T,) of speech, samples (N,) at `CONTENT_RATE`.
+
+        Raises:
+            EngineError: the family spells its tokens, see `SpellingSpec`.
+        """
         ...
 
     def timbre(

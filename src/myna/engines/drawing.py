@@ -8,10 +8,11 @@ import numpy as np
 
 from myna.datatypes import SemanticTokens
 from myna.engines.base import Floats, TokenRequest
+from myna.engines.course import Course
 from myna.engines.randomness import Purpose, Stream
 from myna.engines.sampling import distribution, draw, penalise
 from myna.errors import EngineError
-from myna.specs import TOKENS_PER_SECOND, TokenModelSpec
+from myna.specs import TOKENS_PER_SECOND, FamilySpec, TokenModelSpec
 
 NO_NUMBERS = (
     "are no numbers. If this happens in half precision, load the model with precision='float32'."
@@ -31,6 +32,10 @@ class Drawing:
         self._said = np.concatenate([request.prompt, np.zeros(self._most, dtype=np.int64)])
         self._count = 0
         self._ended = False
+        self._course = None
+        if spec.spelling is not None:
+            assert request.sounds is not None, "checked with the request"
+            self._course = Course(request, spec, self._sampling.temperature)
 
     @property
     def done(self) -> bool:
@@ -56,7 +61,9 @@ class Drawing:
         if not np.isfinite(logits).all():
             raise EngineError(f"The token model returned values that {NO_NUMBERS}")
         sampling, spec = self._sampling, self._spec
-        if self._count < spec.least_tokens:
+        if self._course is not None:
+            logits = self._course.choices(logits)
+        elif self._count < spec.least_tokens:
             logits = logits[: spec.end]
         said = self._said[: self._start + self._count]
         penalised = penalise(logits, said, sampling.repetition_penalty)
@@ -68,6 +75,8 @@ class Drawing:
         else:
             self._said[self._start + self._count] = token
             self._count += 1
+            if self._course is not None:
+                self._course.go(token)
 
     def result(self) -> SemanticTokens:
         """What was drawn so far, without the prompt."""
@@ -79,15 +88,35 @@ def check(request: TokenRequest, spec: TokenModelSpec) -> None:
     """Refuse what the model cannot say.
 
     Raises:
-        EngineError: the request is empty, or longer than the model's positions.
+        EngineError: the request is empty, longer than the model's positions, or, for a model whose
+            tokens are spelled, without sounds that can be.
     """
     phones, tokens = len(request.phones), len(request.prompt) + most_tokens(request, spec)
     if not phones:
         raise EngineError("There is nothing to say: the sentence has no phones.")
+    if spec.spelling is not None:
+        sounds = request.sounds
+        if sounds is None or len(sounds) != phones or not 0 < sounds.max() < spec.spelling.sounds:
+            raise EngineError(
+                "This model spells what it says, and the request has no sounds that it can spell."
+            )
     if phones > spec.positions or tokens > spec.positions:
         raise EngineError(
             f"A sentence has {phones} phones and up to {tokens} tokens, with those of its "
             f"prompt; the model reads {spec.positions} of each. Cut the text into sentences."
+        )
+
+
+def refuse_spelled(spec: FamilySpec) -> None:
+    """Refuse to hear tokens that are spelled.
+
+    Raises:
+        EngineError: the family's are.
+    """
+    if spec.token_model.spelling is not None:
+        raise EngineError(
+            f"Tokens of the family {spec.name} are spelled: they come from a text that is laid on "
+            f"its recording (`myna.dataset`), never from the recording alone."
         )
 
 

@@ -58,9 +58,13 @@ class Graph:
 
 def names(spec: FamilySpec) -> tuple[str, ...]:
     """The graphs that a family needs."""
-    optional = {SPEAKER: spec.speaker_encoder, TEXT: spec.text_encoder}
+    optional = {
+        SPEAKER: spec.speaker_encoder,
+        CONTENT: spec.content_encoder,
+        TEXT: spec.text_encoder,
+    }
     return (
-        *(PREFILL, STEP, DECODE, TIMBRE, CONTENT),
+        *(PREFILL, STEP, DECODE, TIMBRE),
         *(name for name, encoder in optional.items() if encoder is not None),
     )
 

@@ -15,20 +15,16 @@ from typing import Any
 import numpy as np
 
 from myna.audio.filter_maps import filter_maps
-from myna.audio.filterbank import fbank
 from myna.checkpoints.store import ModelFolder, ears, open_model, tensors
-from myna.datatypes import Audio, SemanticTokens
+from myna.datatypes import SemanticTokens
 from myna.engines import graphs
 from myna.engines.base import DecodeRequest, Floats, Ids, TokenRequest
-from myna.engines.drawing import Drawing, check
+from myna.engines.drawing import Drawing, check, refuse_spelled
 from myna.engines.onnx_sessions import Session, Tensors, cores
 from myna.engines.rendering import chance, checked
 from myna.engines.word_pieces import WordPieces
 from myna.errors import EngineError
 from myna.specs import (
-    CONTENT_RATE,
-    ENCODERS,
-    ContentEncoderSpec,
     FamilySpec,
     RobertaSpec,
     SourceFilterSpec,
@@ -66,11 +62,8 @@ class OnnxEngine:
         return ears(self._folder)
 
     def tokens(self, samples: Floats) -> Ids:
-        encoder = ENCODERS[self.spec.content_encoder]
-        if isinstance(encoder, ContentEncoderSpec):
-            (tokens,) = self._content.run(bands=fbank(Audio(samples, CONTENT_RATE)))
-        else:
-            (tokens,) = self._content.run(samples=samples)
+        refuse_spelled(self.spec)
+        (tokens,) = self._content.run(samples=samples)
         return tokens
 
     def timbre(

@@ -22,6 +22,8 @@ class Purpose(IntEnum):
     """Of the latents."""
     GRAIN = 2
     """What sounds without a voice are made of."""
+    PACE = 3
+    """How long sounds last."""
 
 
 class Stream:

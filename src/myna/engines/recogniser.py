@@ -22,9 +22,9 @@ from myna.audio import alignment
 from myna.audio.filterbank import fbank
 from myna.audio.resample import HIGH_QUALITY, resample
 from myna.errors import AudioError, CheckpointError, ConfigError, ModelNotFoundError, TextError
-from myna.files import replacing
-from myna.nets.content_encoder import ContentEncoder
-from myna.specs import CONTENT_RATE, ContentEncoderSpec
+from myna.files import replacing, sha256
+from myna.nets.conformer import Conformer
+from myna.specs import CONTENT_RATE, ConformerSpec
 from myna.text.sounds import LANGUAGES, SOUNDS, ids, language_of
 
 if TYPE_CHECKING:
@@ -136,12 +136,14 @@ class Recogniser:
 
     Args:
         net: with weights, in eval mode.
+        fingerprint: identifies the weights.
     """
 
     languages = LANGUAGES
 
-    def __init__(self, net: ContentEncoder) -> None:
+    def __init__(self, net: Conformer, fingerprint: str = "") -> None:
         self._net = net
+        self.fingerprint = fingerprint
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Recogniser:
@@ -164,12 +166,11 @@ class Recogniser:
                     f"{path} knows other sounds than this version of Myna. Use weights that were "
                     f"trained with this version, or those in the package."
                 )
-            values = found["spec"] | {"levels": tuple(found["spec"]["levels"])}
-            net = ContentEncoder(ContentEncoderSpec(**values))
+            net = Conformer(ConformerSpec(**found["spec"]))
             net.load_state_dict(weights)
         except (SafetensorError, TypeError, KeyError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"{path} holds no recogniser ({error}).") from error
-        return cls(net.eval().requires_grad_(requires_grad=False))
+        return cls(net.eval().requires_grad_(requires_grad=False), sha256(path)[:16])
 
     def phones(self, audio: Audio, language: str = "auto") -> list[Heard]:
         """The sounds in a recording, in order.
@@ -271,11 +272,11 @@ def windows(frames: int) -> list[tuple[int, int, int, int]]:
         first = last
 
 
-def pack(weights: Mapping[str, Tensor], spec: ContentEncoderSpec, path: str | Path) -> None:
+def pack(weights: Mapping[str, Tensor], spec: ConformerSpec, path: str | Path) -> None:
     """Write what `Recogniser.load` reads, in half precision; whole or not at all.
 
     Args:
-        weights: of a `ContentEncoder` of this spec.
+        weights: of a `Conformer` of this spec.
         spec: its sounds are those of `myna.text.sounds`.
         path: ends in `.safetensors`.
     """

@@ -17,16 +17,14 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from myna.audio.filterbank import fbank
 from myna.checkpoints.store import ModelFolder, ears, open_model
-from myna.datatypes import Audio, SemanticTokens
+from myna.datatypes import SemanticTokens
 from myna.engines.base import DecodeRequest, Floats, Ids, TokenRequest
-from myna.engines.drawing import Drawing, check, longest
+from myna.engines.drawing import Drawing, check, longest, refuse_spelled
 from myna.engines.rendering import chance, checked
 from myna.engines.torch_stepping import EagerStepper, GraphStepper, Stepper
 from myna.engines.word_pieces import WordPieces
 from myna.errors import ConfigError, EngineError
-from myna.nets.content_encoder import ContentEncoder, Heard
 from myna.nets.decoder import Decoder
 from myna.nets.ecapa import Ecapa
 from myna.nets.eres2net import ERes2NetV2, fuse
@@ -36,9 +34,7 @@ from myna.nets.roberta import Roberta
 from myna.nets.token_model import TokenModel
 from myna.nets.weight_norm import load_folded
 from myna.specs import (
-    CONTENT_RATE,
     ENCODERS,
-    ContentEncoderSpec,
     EcapaSpec,
     ERes2NetSpec,
     FamilySpec,
@@ -94,13 +90,9 @@ class TorchEngine:
             return self._content(samples)[0].cpu().numpy()
 
     def tokens(self, samples: Floats) -> Ids:
-        encoder = self._content_encoder
+        refuse_spelled(self.spec)
         with torch.inference_mode():
-            if isinstance(encoder, ContentEncoder) and encoder.spec.levels:
-                tokens = self._heard(encoder, samples).tokens
-                assert tokens is not None, "an encoder with levels quantises"
-            else:
-                tokens = self._cloning_decoder.tokens(self._content(samples).transpose(1, 2))
+            tokens = self._cloning_decoder.tokens(self._content(samples).transpose(1, 2))
         return tokens[0].cpu().numpy()
 
     def timbre(
@@ -171,15 +163,7 @@ class TorchEngine:
 
     def _content(self, samples: Floats) -> Tensor:
         """(1, E, C), 50 frames per second."""
-        encoder = self._content_encoder
-        if isinstance(encoder, Hubert):
-            return encoder(torch.from_numpy(samples)[None].to(self._device))
-        # It hears at the rate of semantic tokens; decoders expect the published rate.
-        return self._heard(encoder, samples).content.repeat_interleave(2, dim=1)
-
-    def _heard(self, encoder: ContentEncoder, samples: Floats) -> Heard:
-        bands = torch.from_numpy(fbank(Audio(samples, CONTENT_RATE)))[None].to(self._device)
-        return encoder(bands, torch.tensor([bands.shape[1]], device=self._device))
+        return self._content_encoder(torch.from_numpy(samples)[None].to(self._device))
 
     def _stepper(self, requests: Sequence[TokenRequest]) -> Stepper:
         if self._device.type == "cuda":
@@ -224,11 +208,9 @@ class TorchEngine:
         return self._load(lambda: Decoder(self.spec.decoder), self._folder, "decoder", dtype)
 
     @cached_property
-    def _content_encoder(self) -> Hubert | ContentEncoder:
+    def _content_encoder(self) -> Hubert:
         name = self.spec.content_encoder
-        spec = ENCODERS[name]
-        if isinstance(spec, ContentEncoderSpec):
-            return self._load_encoder(lambda: ContentEncoder(spec), name)
+        assert name is not None, "only families with a content encoder ask for it"
         return self._load_encoder(lambda: Hubert(encoder_spec(name, HubertSpec)), name)
 
     @cached_property

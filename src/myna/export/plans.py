@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from myna.engines import graphs
 from myna.export import wrappers
-from myna.nets.content_encoder import ContentEncoder
 from myna.nets.decoder import Decoder
 from myna.nets.ecapa import Ecapa
 from myna.nets.eres2net import ERes2NetV2
@@ -22,7 +21,6 @@ from myna.nets.token_model import TokenModel
 from myna.nets.weight_norm import fold
 from myna.specs import (
     ENCODERS,
-    ContentEncoderSpec,
     EcapaSpec,
     ERes2NetSpec,
     FamilySpec,
@@ -145,15 +143,7 @@ def _speaker(spec: FamilySpec) -> Plan:
 
 
 def _content(spec: FamilySpec) -> Plan:
-    encoder = ENCODERS[spec.content_encoder]
-    if isinstance(encoder, ContentEncoderSpec):
-        return Plan(
-            module=wrappers.HeardTokens(ContentEncoder(encoder)).eval(),
-            example=(torch.rand(_FRAMES + 1, encoder.bands),),
-            inputs=("bands",),
-            outputs=("tokens",),
-            axes={"bands": {0: "M"}, "tokens": {0: "T"}},
-        )
+    assert spec.content_encoder is not None
     hubert = Hubert(encoder_spec(spec.content_encoder, HubertSpec))
     return Plan(
         module=wrappers.NearestTokens(_folded(hubert), _folded(Decoder(spec.decoder))).eval(),

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from myna.nets.content_encoder import ContentEncoder
 from myna.nets.decoder import Decoder
 from myna.nets.ecapa import Ecapa
 from myna.nets.eres2net import ERes2NetV2
@@ -116,20 +115,6 @@ class Speaker(nn.Module):
         """(M, 80) -> (W,)"""
         vector: Tensor = self.speaker_encoder(bands[None])[0]
         return vector
-
-
-class HeardTokens(nn.Module):
-    """Speech to semantic tokens, by an encoder that quantises."""
-
-    def __init__(self, content_encoder: ContentEncoder) -> None:
-        super().__init__()
-        self.content_encoder = content_encoder
-
-    def forward(self, bands: Tensor) -> Tensor:
-        """The filter bank (M, 80) -> (T,)."""
-        heard = self.content_encoder(bands[None], torch.full((1,), bands.shape[0]))
-        tokens: Tensor = heard.tokens[0]
-        return tokens
 
 
 class NearestTokens(nn.Module):

@@ -15,6 +15,7 @@ from myna import text
 from myna.datatypes import Sentence, Unread, Utterance
 from myna.engines.base import Engine, Floats
 from myna.errors import TextError, VoiceError
+from myna.text.sounds import spoken as sounds_of
 
 Ids = NDArray[np.int64]
 
@@ -28,6 +29,8 @@ class Line:
     """(P,)"""
     text_features: Floats | None
     """(P, F), or None if no part has any: zeros."""
+    sounds: Ids | None = None
+    """(P,) what each phone sounds like, for a model whose tokens are spelled."""
 
 
 def lines(
@@ -152,10 +155,13 @@ def prepare(engine: Engine, sentence: Sentence) -> Line:
                 f"{part.text!r}; it speaks {', '.join(engine.spec.languages)}."
             )
     phones = text.ids(sentence.symbols, engine.spec.symbols)
+    sounds = None
+    if engine.spec.token_model.spelling is not None:
+        sounds = np.array(sounds_of(sentence), dtype=np.int64)
     spoken = engine.spec.text_encoder_languages if engine.spec.text_encoder else ()
     parts = [part for part in sentence.parts if part.symbols]
     if not any(part.language in spoken for part in parts):
-        return Line(sentence, phones, None)
+        return Line(sentence, phones, None, sounds)
     width = engine.spec.token_model.text_features
     features = []
     for part in parts:
@@ -165,4 +171,4 @@ def prepare(engine: Engine, sentence: Sentence) -> Line:
             features.append(np.repeat(per_char, part.phones_per_char, axis=0))
         else:
             features.append(np.zeros((len(part.symbols), width), dtype=np.float32))
-    return Line(sentence, phones, np.concatenate(features))
+    return Line(sentence, phones, np.concatenate(features), sounds)

@@ -282,6 +282,7 @@ class _Script:
                 TokenRequest(
                     phones=phones,
                     text_features=features,
+                    sounds=line.sounds,
                     prompt=tokens,
                     sampling=sampling,
                     seed=self.seed,

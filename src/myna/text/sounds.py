@@ -67,6 +67,19 @@ def heard_in(sentence: Sentence) -> list[str]:
     return [sound for part in sentence.parts for sound in heard(part.symbols, part.language)]
 
 
+def spoken(sentence: Sentence) -> list[int]:
+    """What each phone of a sentence sounds like: its place in the inventory, 0 for no sound.
+
+    Raises:
+        TextError: a part of it is in a language without sounds here.
+    """
+    return [
+        _index()[sound[0]] if (sound := heard([symbol], part.language)) else 0
+        for part in sentence.parts
+        for symbol in part.symbols
+    ]
+
+
 def ids(sounds: Iterable[str]) -> list[int]:
     """Places of sounds in the inventory.
 

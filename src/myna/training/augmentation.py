@@ -2,9 +2,9 @@
 
 Waveforms get noise, a room, another level, another voice. What happens to a row depends on its own
 random numbers alone. The recogniser's filter bank is varied further, with holes in time and
-frequency (SpecAugment), in `myna.training.content_variation`.
+frequency (SpecAugment), in `myna.training.recogniser_variation`.
 
-What is right for what: the recogniser and content encoders take everything; a speaker encoder takes
+What is right for what: the recogniser takes everything; a speaker encoder takes
 `voice` only with a new speaker's name for the clip; the decoder learns other voices from `voice`,
 and would learn to speak in noise from the rest; the token model reads tokens, to which `voice` does
 little harm.

@@ -38,7 +38,7 @@ _FACTS = "corpus"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """A recording as encoders hear it."""
+    """A recording as a recogniser or an encoder hears it."""
 
     line: lists.Line
     """What the list says of it."""

@@ -15,16 +15,15 @@ from torch import nn
 
 import myna
 from myna.audio.preparation import training_content_input
+from myna.audio.spelling import meaning
 from myna.checkpoints import store
 from myna.checkpoints.recognise import DECODER, TOKEN_MODEL
 from myna.checkpoints.store import ModelFolder
 from myna.datatypes import Audio
 from myna.engines.torch_engine import TorchEngine
 from myna.errors import ConfigError
-from myna.nets.content_encoder import codes
 from myna.nets.decoder import Decoder
 from myna.nets.token_model import TokenModel
-from myna.specs import ENCODERS, ContentEncoderSpec
 from myna.specs import family as family_called
 from myna.training.codebook import centres
 from myna.training.seeding import seeded
@@ -46,7 +45,7 @@ def fresh(
         out: the folder to make.
         clips: speech, whose content features the codes become the centres of. The family's content
             encoder is installed. Without clips the codebook is drawn, which only tests want. A
-            content encoder that quantises brings its codes, and needs no clips.
+            family that spells its tokens needs none: their codes are what they mean.
         seed: of the weights.
 
     Raises:
@@ -69,9 +68,8 @@ def fresh(
     channels = np.arange(len(kernel))
     decoder["content_downsample.weight"][channels, channels] = 1 / kernel.shape[-1]
     decoder["content_downsample.bias"] = np.zeros_like(decoder["content_downsample.bias"])
-    encoder = ENCODERS[spec.content_encoder]
-    if isinstance(encoder, ContentEncoderSpec) and encoder.levels:
-        decoder["codebook.weight"] = codes(encoder.levels).numpy()
+    if spec.token_model.spelling is not None:
+        decoder["codebook.weight"] = meaning(spec.token_model.spelling, spec.decoder.codes)
     elif clips:
         # An engine wants a whole model; what has no codebook yet never stands in the place of one.
         with TemporaryDirectory() as place:

@@ -1,4 +1,4 @@
-"""What the programs that make encoders share: their options, and how they tell of steps."""
+"""What the programs that learn from corpora share: their options, and how they tell of steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _EVERY = 20
 
 
 def options(module: str, description: str) -> argparse.ArgumentParser:
-    """Those of a program that makes an encoder of a folder of corpora; each adds its recipe."""
+    """Those of a program that learns from a folder of corpora; each adds its recipe."""
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
     parser.add_argument("--speech", type=Path, required=True, help="folder of lists and recordings")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")

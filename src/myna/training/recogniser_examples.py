@@ -1,4 +1,4 @@
-"""Clips to train our content encoder on, and phrases joined of those that are single words.
+"""Clips to train our recogniser on, and phrases joined of those that are single words.
 
 Letters in shapes: F frames of the filter bank, K bands.
 """
@@ -11,16 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from myna.audio.filterbank import fbank
-from myna.audio.resample import HIGH_QUALITY, resample
-from myna.specs import CONTENT_RATE
-from myna.text.sounds import ids
 from myna.training.task import Example, Examples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from myna.datatypes import Audio
 
     Floats = NDArray[np.float32]
 
@@ -28,23 +22,6 @@ _QUIET = 7.0
 """Frames this far below the loudest, in log power (30 dB), are silence before or after a word."""
 _JOINT = (2, 9)
 """Frames of silence kept on each side of a joined clip: at least, and fewer than."""
-
-
-def example(key: str, audio: Audio, sounds: Sequence[str]) -> Example:
-    """What is heard of a clip, in half precision, and the sounds that are said in it.
-
-    Args:
-        key: its own.
-        audio: of any rate.
-        sounds: from `myna.text.sounds`.
-
-    Raises:
-        AudioError: the clip is shorter than 25 ms.
-        TextError: the inventory does not have one of the sounds.
-    """
-    if audio.rate != CONTENT_RATE:
-        audio = resample(audio, CONTENT_RATE, HIGH_QUALITY)
-    return {"key": key, "bands": fbank(audio).astype(np.float16), "sounds": ids(sounds)}
 
 
 def least_frames(sounds: Sequence[int]) -> int:

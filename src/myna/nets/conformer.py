@@ -1,8 +1,7 @@
-"""Our content encoder: what is said, 25 times per second, and a recogniser of its sounds.
+"""The net of our recogniser: which sounds are said, 50 times per second.
 
-Letters in shapes: B batch, F frames of the filter bank (100 per second), T tokens (25 per second),
-S frames of sounds (50 per second), C width, H heads, D width of a head or numbers of a code,
-Y sounds.
+Letters in shapes: B batch, F frames of the filter bank (100 per second), T steps (25 per second),
+S frames of sounds (50 per second), C width, H heads, D width of a head, Y sounds.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from myna.specs import ContentEncoderSpec
+from myna.specs import ConformerSpec
 
 _ROTATION_BASE = 10_000.0
 _QUIETEST = -12.0
@@ -21,78 +20,51 @@ _QUIETEST = -12.0
 
 
 class Heard(NamedTuple):
-    """What a content encoder makes of a batch."""
+    """What is heard in a batch."""
 
     sounds: Tensor
     """(B, S, Y) log-probabilities; sound 0 is a pause, or the inside of a sound named already."""
     early: Tensor
-    """The same as the blocks in front of the quantiser would say; for training."""
-    content: Tensor
-    """(B, T, C); or (B, T, D), the numbers of the codes, if the encoder quantises."""
-    tokens: Tensor | None
-    """(B, T) ids of the codes."""
+    """The same as the first blocks would say; for training."""
     lengths: Tensor
     """(B,) how many of the S frames are sound, not padding."""
 
 
-class ContentEncoder(nn.Module):
+class Conformer(nn.Module):
     """A conformer (arXiv:2005.08100) with a recogniser's outputs, trained by CTC (Graves 2006).
 
     The loudness of a clip does not matter, and neither does padding: a row gives the same alone.
-    Tokens branch off in the middle; what is recognised need not have passed through them.
     """
 
-    def __init__(self, spec: ContentEncoderSpec) -> None:
+    def __init__(self, spec: ConformerSpec) -> None:
         super().__init__()
         self.spec = spec
         self.front = Front(spec)
         self.blocks = nn.ModuleList(Block(spec) for _ in range(spec.layers))
-        self.quantiser = FiniteScalar(spec.width, spec.levels) if spec.levels else None
         self.head = SoundHead(spec)
 
-    def forward(self, bands: Tensor, lengths: Tensor, through: Tensor | None = None) -> Heard:
+    def forward(self, bands: Tensor, lengths: Tensor) -> Heard:
         """Hear a batch.
 
         Args:
             bands: (B, F, bands) log power, as `myna.audio.filterbank` gives it.
             lengths: (B,) frames that are no padding, at least 1.
-            through: (B,), true for rows of which the later blocks hear only the codes; none by
-                default. Training mixes both, so that codes carry the sounds, and recognition loses
-                nothing by them.
         """
         frames = torch.arange(bands.shape[1], device=bands.device)[None] < lengths[:, None]
-        x, mask = self.front(level(bands, frames), frames)
+        x, mask = self.front(_level(bands, frames), frames)
         rotation = _rotation(x.shape[1], self.spec.width // self.spec.heads, x)
-        early, content, tokens = x, x, None
-        for number, block in enumerate(self.blocks):
-            if number == self.spec.quantised_after:
-                early = content = x
-                if self.quantiser is not None:
-                    content, tokens = self.quantiser(x)
-                    if through is not None:
-                        x = torch.where(through[:, None, None], self.quantiser.up(content), x)
+        early = x
+        for number, block in enumerate(self.blocks, 1):
             x = block(x, mask, rotation)
-        return Heard(self.head(x), self.head(early), content, tokens, 2 * mask.sum(1))
-
-
-def level(bands: Tensor, frames: Tensor) -> Tensor:
-    """Log power relative to its mean over a clip, near the range -2 to 2; 0 in the padding.
-
-    Args:
-        bands: (B, F, bands).
-        frames: (B, F), true where there is sound.
-    """
-    kept = frames[..., None]
-    powers = bands.float().exp() * kept
-    mean = powers.sum((1, 2)) / (frames.sum(1) * bands.shape[2])
-    relative = bands - mean.clamp(min=1e-7).log()[:, None, None]
-    return (relative.clamp(min=_QUIETEST) + 3.0) / 3.0 * kept
+            if number == self.spec.early_after:
+                early = x
+        return Heard(self.head(x), self.head(early), 2 * mask.sum(1))
 
 
 class Front(nn.Module):
     """Two strided convolutions over time and bands: (B, F, bands) -> (B, T, C)."""
 
-    def __init__(self, spec: ContentEncoderSpec) -> None:
+    def __init__(self, spec: ConformerSpec) -> None:
         super().__init__()
         self.first = nn.Conv2d(1, spec.channels, 3, stride=2, padding=1)
         self.second = nn.Conv2d(spec.channels, spec.channels, 3, stride=2, padding=1)
@@ -112,7 +84,7 @@ class Front(nn.Module):
 class Block(nn.Module):
     """Half a feed-forward, attention, convolution, half a feed-forward: (B, T, C) -> the same."""
 
-    def __init__(self, spec: ContentEncoderSpec) -> None:
+    def __init__(self, spec: ConformerSpec) -> None:
         super().__init__()
         width = spec.width
         self.heads = spec.heads
@@ -178,7 +150,7 @@ class SoundHead(nn.Module):
     teach the tones: P(final and tone) = P(final) P(tone).
     """
 
-    def __init__(self, spec: ContentEncoderSpec) -> None:
+    def __init__(self, spec: ConformerSpec) -> None:
         super().__init__()
         self.tones = spec.tones
         self.untoned = 1 + spec.plain
@@ -193,41 +165,18 @@ class SoundHead(nn.Module):
         return torch.cat((classes[..., : self.untoned], toned.flatten(2)), -1)
 
 
-class FiniteScalar(nn.Module):
-    """Finite scalar quantisation (arXiv:2309.15505): a few numbers, each rounded to its levels.
+def _level(bands: Tensor, frames: Tensor) -> Tensor:
+    """Log power relative to its mean over a clip, near the range -2 to 2; 0 in the padding.
 
-    Gradients pass the rounding as if it were not there.
+    Args:
+        bands: (B, F, bands).
+        frames: (B, F), true where there is sound.
     """
-
-    levels: Tensor
-
-    def __init__(self, width: int, levels: tuple[int, ...]) -> None:
-        super().__init__()
-        # In no file; known even when the parameters are on meta.
-        self.register_buffer("levels", torch.tensor(levels, device="cpu"), persistent=False)
-        self.down = nn.Linear(width, len(levels))
-        self.up = nn.Linear(len(levels), width)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, C) -> (B, T, D) numbers of the codes, from -1 to 1, and (B, T) ids."""
-        half = (self.levels - 1) * 1.001 / 2
-        offset = torch.where(self.levels % 2 == 0, 0.5, 0.0)
-        bounded = torch.tanh(self.down(x) + torch.atanh(offset / half)) * half - offset
-        digits = bounded + (bounded.round() - bounded).detach()
-        scale = torch.div(self.levels, 2, rounding_mode="floor")
-        places = torch.cat((self.levels.new_ones(1), self.levels[:-1])).cumprod(0)
-        ids = ((digits.detach().round().long() + scale) * places).sum(-1)
-        return digits / scale, ids
-
-
-def codes(levels: tuple[int, ...]) -> Tensor:
-    """The numbers of all codes of a quantiser, in the order of their ids: (codes, D)."""
-    counts = torch.tensor(levels)
-    ids = torch.arange(int(counts.prod()))
-    places = torch.cat((counts.new_ones(1), counts[:-1])).cumprod(0)
-    scale = torch.div(counts, 2, rounding_mode="floor")
-    digits = torch.div(ids[:, None], places, rounding_mode="floor") % counts
-    return (digits - scale) / scale
+    kept = frames[..., None]
+    powers = bands.float().exp() * kept
+    mean = powers.sum((1, 2)) / (frames.sum(1) * bands.shape[2])
+    relative = bands - mean.clamp(min=1e-7).log()[:, None, None]
+    return (relative.clamp(min=_QUIETEST) + 3.0) / 3.0 * kept
 
 
 def _rotation(length: int, width: int, like: Tensor) -> Tensor:

@@ -1,8 +1,6 @@
-"""Training of the content encoder: what its batches, losses and variations promise."""
+"""Training of the recogniser: what its batches, losses and variations promise."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,16 +8,15 @@ import pytest
 torch = pytest.importorskip("torch")
 # ruff: noqa: E402 - the rest can be imported only with torch
 
-from myna.datatypes import Audio
 from myna.errors import ConfigError, TrainingError
-from myna.specs import ContentEncoderSpec
-from myna.training.content_examples import Clips, Joined, Together, example, least_frames
-from myna.training.content_task import ContentTask, _at
-from myna.training.content_variation import VariationSettings, varied
+from myna.specs import ConformerSpec
+from myna.training.recogniser_examples import Clips, Joined, Together, least_frames
+from myna.training.recogniser_task import RecogniserTask
+from myna.training.recogniser_variation import VariationSettings, varied
 from myna.training.task import Draws
 
-SPEC = ContentEncoderSpec(
-    channels=4, width=24, heads=2, layers=2, feedforward=32, kernel=5, quantised_after=1
+SPEC = ConformerSpec(
+    channels=4, width=24, heads=2, layers=2, feedforward=32, kernel=5, early_after=1
 )
 UNVARIED = VariationSettings(
     speed=(1.0, 1.0), tract=(1.0, 1.0), colour=0.0, noise_share=0.0, band_masks=0, time_masks=0.0
@@ -42,12 +39,12 @@ CLIPS = [clip("a", 60, [3, 100, 7]), clip("bb", 31, [9, 9]), clip("ccc", 90, [12
 def task():
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return ContentTask(SPEC)
+        return RecogniserTask(SPEC)
 
 
 def numerators(task, clips):
     batch = task.collate(clips)
-    return task.losses("encoder", batch, task.forward(batch, Draws(1, 5, batch.keys)))
+    return task.losses("recogniser", batch, task.forward(batch, Draws(1, 5, batch.keys)))
 
 
 def test_a_batch_in_pieces_has_the_losses_of_the_whole(task):
@@ -78,7 +75,7 @@ def test_loss_is_of_all_ways_to_say_the_sounds(task):
     short = clip("d", 5, [4, 2])
     batch = task.collate([short])
     with torch.no_grad():
-        heard = task.encoder(batch["bands"], batch["lengths"])
+        heard = task.net(batch["bands"], batch["lengths"])
         logs = heard.sounds[0].double()
         loss = task.evaluate(batch)["loss"]
     assert len(logs) == 4
@@ -98,7 +95,7 @@ def test_it_learns(task):
     batch = task.collate(CLIPS)
     losses = []
     for step in range(20):
-        terms = task.losses("encoder", batch, task.forward(batch, Draws(1, step, batch.keys)))
+        terms = task.losses("recogniser", batch, task.forward(batch, Draws(1, step, batch.keys)))
         total = sum(task.players[0].weights[name] * term for name, term in terms.items())
         optimiser.zero_grad()
         total.backward()
@@ -199,81 +196,3 @@ def test_sets_together_have_keys_of_their_own():
     assert [both[index]["key"] for index in range(4)] == ["0:a", "0:bb", "0:ccc", "1:a"]
     assert both.lengths == [60, 31, 90, 60]
     assert both[3]["bands"] is CLIPS[0]["bands"]
-
-
-def test_an_example_of_a_clip():
-    found = example("k", Audio(np.ones(32_000, np.float32), 32_000), ["AA", "zh"])
-    assert found["bands"].shape == (98, 80)
-    assert found["bands"].dtype == np.float16
-    assert found["sounds"] == [1, 62]
-
-
-class TestCodes:
-    """What codes have to tell, frame by frame."""
-
-    SPEC = replace(SPEC, levels=(4, 4, 4))
-
-    @pytest.fixture
-    def task(self):
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            return ContentTask(self.SPEC)
-
-    @staticmethod
-    def labelled(key, frames, sounds):
-        """A clip whose halves are its first and its last sound, the second with a voice."""
-        found = clip(key, frames, sounds)
-        half = np.arange(frames) >= frames // 2
-        found["frames"] = np.where(half, sounds[-1], sounds[0]).astype(np.int16)
-        found["pitch"] = np.where(half, 7.0 + np.arange(frames) / frames, 0.0)
-        return found
-
-    def clips(self):
-        return [self.labelled("a", 60, [3, 100]), clip("bb", 31, [9]), self.labelled("c", 44, [5])]
-
-    def test_pieces_add_up_and_unlabelled_clips_count_for_nothing(self, task):
-        with torch.no_grad():
-            whole = numerators(task, self.clips())
-            parts = [numerators(task, [each]) for each in self.clips()]
-        assert set(whole) >= {"frames", "prosody"}
-        for name, value in whole.items():
-            torch.testing.assert_close(value, sum(p[name] for p in parts), rtol=1e-4, atol=1e-3)
-        for name in ("frames", "prosody", "frames_wrong"):
-            assert float(parts[1][name]) == 0.0
-            assert float(parts[0][name]) > 0.0
-
-    def test_denominators_cover_all_terms(self, task):
-        batch = task.collate(self.clips())
-        divided = task.denominators(batch)
-        assert divided["frames"] == (60 + 44) / 2
-        with torch.no_grad():
-            assert set(task.evaluate(batch)) | set(numerators(task, self.clips())) == set(divided)
-
-    def test_codes_learn_the_sounds_of_frames(self, task):
-        task.variation = UNVARIED
-        clips = self.clips()
-        optimiser = torch.optim.AdamW(task.nets.parameters(), lr=5e-3)
-        batch = task.collate(clips)
-        wrong = []
-        for step in range(120):
-            terms = task.losses("encoder", batch, task.forward(batch, Draws(1, step, batch.keys)))
-            total = sum(
-                task.players[0].weights[name] * terms[name]
-                for name in terms.keys() - {"frames_wrong"}
-            )
-            optimiser.zero_grad()
-            total.backward()
-            optimiser.step()
-            wrong.append(float(terms["frames_wrong"].detach()))
-        assert wrong[-1] < 0.35 * wrong[0]
-
-    def test_labels_follow_the_speed(self, task):
-        batch = task.collate([self.labelled("a", 60, [3, 100])])
-        labels, prosody = _at(batch, 0, 120, 64)
-        assert labels[:60].tolist() == [3] * 30 + [100] * 30
-        assert labels[60:].tolist() == [-1] * 4
-        assert prosody[:30, :2].abs().max() == 0
-        assert prosody[30:60, 0].tolist() == [1.0] * 30
-        assert prosody[30:60, 1].diff().min() >= 0
-        # Relative to the middle of the clip's own voice.
-        assert abs(float(prosody[30:60, 1].median())) < 0.02

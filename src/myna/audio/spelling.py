@@ -1,0 +1,193 @@
+"""Semantic tokens that are spelled: a sound, how high it is and how loud, 25 times per second.
+
+Pitch is relative to the clip, and loudness to the clip and to what is usual of the sound, so that
+tokens carry what is said and how, and little of who says it.
+
+Letters in shapes: P sounds of a text, F frames of the filter bank, K bands, T tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from myna.errors import AudioError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from myna.specs import SpellingSpec
+
+    Floats = NDArray[np.float32]
+    Ids = NDArray[np.int64]
+
+SILENCE = 0
+
+FRAMES_PER_TOKEN = 4
+"""Of the filter bank."""
+_NEXT_TO = 1.0
+"""Frames between two equal sounds below which they are heard as one."""
+_STRAY = 0.05
+"""What a frame of distance costs a token that lies outside of its sound, in frames of overlap."""
+_IMPOSSIBLE = -1e9
+_LEAST_VOICED = 5
+"""Frames with a voice that a clip needs to have a middle pitch."""
+
+_USUAL = np.array(
+    [
+        *(-7.5, 1.56, 1.62, 0.44, 1.19, 1.71, 1.56, -2.19, 0.44, -1.41, -1.48, 1.71, 0.54),
+        *(1.44, -1.63, -1.81, -0.59, 0.66, 0.59, -0.01, -2.32, 0.2, -0.55, -0.52, -0.78, 0.99),
+        *(1.2, -3.27, 0.56, 1.29, 1.62, -1.33, -1.32, 0.9, 0.04, -1.55, -0.72, -0.21, 0.64, 1.18),
+    ]
+)
+"""Loudness of each sound relative to its clip. Means over the training corpora of `tiny`."""
+
+
+def units(sounds: Sequence[int], joined: Sequence[bool]) -> list[int]:
+    """The place of each sound among those that can be told apart: equal neighbours are one.
+
+    Args:
+        sounds: (P,) ids.
+        joined: (P,), whether nothing lies between a sound and the one before it.
+    """
+    places: list[int] = []
+    for number, sound in enumerate(sounds):
+        same = number > 0 and joined[number] and sounds[number - 1] == sound
+        places.append(places[-1] if same else (places[-1] + 1 if places else 0))
+    return places
+
+
+def spell(
+    sounds: Sequence[int],
+    spans: Sequence[tuple[float, float]],
+    hertz: Floats,
+    bands: Floats,
+    spec: SpellingSpec,
+) -> tuple[Ids, Floats]:
+    """The tokens of a clip whose sounds are known.
+
+    Every sound gets a token at least, be it ever so short.
+
+    Args:
+        sounds: (P,) ids in the order of `myna.text.sounds`, at least one.
+        spans: of each, the first frame and one past the last; in order, none overlaps another.
+        hertz: (F,) pitch, 0 where there is no voice.
+        bands: (F, K) log power of the same frames.
+        spec: of the tokens.
+
+    Returns:
+        Tokens (T,), T = ceil(F / 4); and the sound that each belongs to (T,), in fractions: half a
+        number in the silence between two, -0.5 in front of the first.
+
+    Raises:
+        AudioError: there are fewer tokens than sounds, or hardly any voice.
+    """
+    if max(sounds) >= spec.sounds or min(sounds) <= SILENCE:
+        raise AudioError("These sounds cannot be spelled: the tokens know those of English alone.")
+    joined = [False] + [after[0] - before[1] < _NEXT_TO for before, after in pairwise(spans)]
+    places = units(sounds, joined)
+    firsts = [places.index(unit) for unit in range(places[-1] + 1)]
+    lasts = [len(places) - 1 - places[::-1].index(unit) for unit in range(places[-1] + 1)]
+    count = -(-len(bands) // FRAMES_PER_TOKEN)
+    extents = [
+        (spans[a][0], max(spans[b][1], spans[a][0])) for a, b in zip(firsts, lasts, strict=True)
+    ]
+    way = _way(count, extents)
+    middles = np.full(len(extents) * 2 + 1, -0.5)
+    middles[1::2] = (np.array(firsts) + np.array(lasts)) / 2
+    middles[2::2] = np.array(lasts) + 0.5
+    said = np.zeros(len(middles), dtype=np.int64)
+    said[1::2] = [sounds[first] for first in firsts]
+    ids = said[way]
+    pitch = np.searchsorted(spec.pitch, _semitones(hertz, count))
+    loud = np.searchsorted(spec.loudness, _loudness(bands, ids) - _USUAL[ids])
+    tokens = (ids * (len(spec.pitch) + 1) + pitch) * (len(spec.loudness) + 1) + loud
+    return np.where(ids == SILENCE, SILENCE, tokens), middles[way].astype(np.float32)
+
+
+def meaning(spec: SpellingSpec, codes: int) -> Floats:
+    """What tokens stand for, as a decoder reads it: (codes, `SpellingSpec.content`)."""
+    table = np.zeros((codes, spec.content), dtype=np.float32)
+    tokens = np.arange(spec.levels, spec.codes)
+    rest, loud = np.divmod(tokens, len(spec.loudness) + 1)
+    sounds, pitch = np.divmod(rest, len(spec.pitch) + 1)
+    table[0, SILENCE] = 1
+    table[tokens, sounds] = 1
+    table[tokens, spec.sounds] = _middles(spec.pitch)[pitch]
+    table[tokens, spec.sounds + 1] = _middles(spec.loudness)[loud]
+    return table
+
+
+def _way(count: int, extents: Sequence[tuple[float, float]]) -> Ids:
+    """(T,) state of each token: 1, 3, 5 ... the units, and before, between and behind them silence.
+
+    Tokens overlap their units as much as they can; no unit is left out.
+    """
+    if count < len(extents):
+        raise AudioError(
+            f"The recording has room for {count} sounds, its text has {len(extents)}; it says more "
+            f"than is heard."
+        )
+    edges = [0.0, *(edge for extent in extents for edge in extent), float(count * FRAMES_PER_TOKEN)]
+    starts, ends = np.array(edges[:-1]), np.array(edges[1:])
+    times = np.arange(count)[:, None] * float(FRAMES_PER_TOKEN)
+    later = times + FRAMES_PER_TOKEN
+    overlap = np.maximum(np.minimum(later, ends) - np.maximum(times, starts), 0)
+    overlap -= _STRAY * np.maximum(np.maximum(starts - later, times - ends), 0)
+    states = len(starts)
+    spoken = np.arange(states) % 2 == 1
+    came_from = np.zeros((count, states), dtype=np.int8)
+    best = np.full(states, _IMPOSSIBLE)
+    best[:2] = overlap[0, :2]
+    for token in range(1, count):
+        options = np.full((3, states), _IMPOSSIBLE)
+        options[0] = best
+        options[1, 1:] = best[:-1]
+        options[2, 2:] = np.where(spoken[2:], best[:-2], _IMPOSSIBLE)
+        came_from[token] = options.argmax(0)
+        best = options.max(0) + overlap[token]
+    state = states - 1 if best[-1] > best[-2] else states - 2
+    way = np.empty(count, dtype=np.int64)
+    for token in range(count - 1, -1, -1):
+        way[token] = state
+        state -= int(came_from[token, state])
+    return way
+
+
+def _semitones(hertz: Floats, count: int) -> Floats:
+    """(T,) from the median of the clip; goes on evenly where there is no voice."""
+    hertz = _fitted(hertz, count)
+    voiced = np.flatnonzero(hertz > 0)
+    if len(voiced) < _LEAST_VOICED:
+        raise AudioError("There is hardly any voice in the recording.")
+    semitones = 12 * np.log2(hertz[voiced])
+    every = np.interp(np.arange(len(hertz)), voiced, semitones) - np.median(semitones)
+    found: Floats = every.reshape(count, FRAMES_PER_TOKEN).mean(1)
+    return found
+
+
+def _loudness(bands: Floats, ids: Ids) -> Floats:
+    """(T,) logarithm of power, relative to what is no silence in the clip."""
+    power = np.log(np.exp(bands.astype(np.float64)).sum(1))
+    every = _fitted(power, len(ids), "edge").reshape(len(ids), FRAMES_PER_TOKEN).mean(1)
+    found: Floats = every - every[ids != SILENCE].mean()
+    return found
+
+
+def _fitted(frames: Floats, count: int, mode: str = "constant") -> Floats:
+    length = count * FRAMES_PER_TOKEN
+    short = max(0, length - len(frames))
+    fitted: Floats = (np.pad(frames, (0, short), mode) if short else frames)[:length]  # type: ignore[call-overload]
+    return fitted
+
+
+def _middles(borders: Sequence[float]) -> Floats:
+    """A number for each level: the middle of its two borders, in units of the outermost."""
+    steps = np.diff(borders)
+    edges = [borders[0] - steps[0], *borders, borders[-1] + steps[-1]]
+    middles = (np.array(edges[:-1]) + np.array(edges[1:])) / 2
+    found: Floats = middles / np.abs(middles).max()
+    return found
