@@ -236,7 +236,10 @@ class SemanticTokens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """Choices a caller may make about how tokens are drawn. Safe to share between threads."""
+    """Choices a caller may make about how tokens are drawn. Safe to share between threads.
+
+    Models whose tokens are spelled heed the temperature, to 1, and whether the choice is greedy.
+    """
 
     temperature: float | None = None
     """Above 0, to 2; higher is more varied and less stable. None is the model's own, as below."""

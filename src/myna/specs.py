@@ -296,7 +296,7 @@ _TINY = FamilySpec(
         layers=6,
         feedforward=1024,
         positions=2048,
-        sampling=SamplingSpec(temperature=0.8, top_k=25, repetition_penalty=1.0),
+        sampling=SamplingSpec(temperature=0.5, top_k=25, repetition_penalty=1.0),
         spelling=_SPELLING,
     ),
     decoder=DecoderSpec(

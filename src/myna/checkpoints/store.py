@@ -70,7 +70,8 @@ class ModelFolder:
     """Name of the family, or of the encoder."""
     files: Mapping[str, StoredFile]
     provenance: Mapping[str, Any]
-    """Where the weights came from, as JSON values: `sources`, `converted`, `myna`."""
+    """Where the weights came from, as JSON values: `sources`, `converted`, `myna`; `voices`, the
+    names of its own voices in their order."""
 
     @property
     def family(self) -> FamilySpec:
@@ -108,8 +109,11 @@ class ModelFolder:
 
     @property
     def voices(self) -> Mapping[str, Path]:
-        """Files of the voices that come with it, by name, in the order of their names."""
-        return {path.stem: path for path in sorted((self.path / _VOICES).glob("*.voice"))}
+        """Files of the voices that come with it, by name: first those that its provenance names in
+        `voices`, then others in the order of their names."""
+        found = {path.stem: path for path in sorted((self.path / _VOICES).glob("*.voice"))}
+        first = [name for name in self.provenance.get("voices", ()) if name in found]
+        return {name: found[name] for name in dict.fromkeys([*first, *found])}
 
     @property
     def vocabulary(self) -> Path | None:

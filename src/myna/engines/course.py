@@ -9,6 +9,7 @@ Letters in shapes: P phones, V vocabulary.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from myna.audio.spelling import SILENCE, units
 from myna.engines.base import Floats, TokenRequest
@@ -21,21 +22,28 @@ _LONGEST_PAUSE = 20
 """Tokens of silence inside a text."""
 _LONGEST_END = 8
 """Tokens of silence before the first sound, and behind the last one."""
+_LASTING = 0.35
+"""Chance to last longer at which sounds end, rather than a half. A model that is unsure expects too
+much that they are over: at the median, held-out sentences were 11 % too short; here they are not.
+"""
 _LEAST_CHANCE = 1e-6
-"""Of going on, so that logarithms are numbers."""
+_LEAST_SPREAD = 0.05
+"""Below it, only the likeliest follows."""
+
+Doubles = NDArray[np.float64]
 
 
 class Course:
     """The way of one request through its text.
 
-    How long a sound lasts is drawn from what the model says of it, as a quantile: at temperature 1
-    any, at lower ones one nearer the median, which is what it is at 0. So chance makes no sound too
-    short to be heard, and none shorter or longer than usual on the whole.
+    How long a sound lasts, how high and how loud it is, are drawn from what the model says of it,
+    as quantiles: at temperature 1 any, at lower ones one nearer the middle, which is what it is at
+    0. So chance makes no sound too short or too soft to be heard.
 
     Args:
         request: its sounds are known, and one at least is none.
         spec: of a model whose tokens are spelled.
-        temperature: of the durations.
+        temperature: how far from the middle; above 1 is as 1.
     """
 
     def __init__(self, request: TokenRequest, spec: TokenModelSpec, temperature: float) -> None:
@@ -43,6 +51,7 @@ class Course:
         assert spec.spelling is not None, "only models that spell have a course"
         assert sounds is not None, "checked with the request"
         self._end, self._levels = spec.end, spec.spelling.levels
+        self._shape = (len(spec.spelling.pitch) + 1, len(spec.spelling.loudness) + 1)
         self._random = Stream(request.seed, request.part, Purpose.PACE)
         self._spread = min(temperature, 1.0)
         spoken = np.flatnonzero(sounds)
@@ -60,47 +69,72 @@ class Course:
         self._silent = False
         self._begin()
 
-    def choices(self, logits: Floats) -> Floats:
-        """Log-probabilities (V,) of the next token, of logits (V,); -inf for what cannot come.
+    def draw(self, logits: Floats) -> int:
+        """The next token, of logits (V,); it is said.
 
         Whatever other sound a model expects, it is the next one of the text, which therefore gets
         the probability of all that cannot come: how long a sound lasts does not depend on how
         sure the model is of what follows.
         """
-        chances = logits - _log_sum(logits)
-        stay, onward = self._staying(), self._onward()
-        choices = np.full_like(logits, -np.inf)
-        stays = 0.0
-        if stay is not None:
-            stays = float(np.exp(_log_sum(chances[stay])))
-            self._survival *= stays
-            if self._survival > self._until or not onward:
-                choices[stay] = chances[stay]
-                return choices
-        others = 0.0
-        for each in onward[1:]:
-            choices[each] = chances[each]
-            others += float(np.exp(_log_sum(chances[each])))
-        first = chances[onward[0]]
-        left = np.log(max(1.0 - stays - others, _LEAST_CHANCE))
-        choices[onward[0]] = first - _log_sum(first) + np.float32(left)
-        return choices
+        chances = np.exp(logits - logits.max(), dtype=np.float64)
+        chances /= chances.sum()
+        tokens = self._staying_on(chances) or self._moving_on(chances)
+        if len(chances[tokens]) < self._levels:
+            token = tokens.start
+        else:
+            pitch = self._level(chances[tokens].reshape(self._shape).sum(1))
+            loudness = self._level(chances[tokens].reshape(self._shape)[pitch])
+            token = tokens.start + pitch * self._shape[1] + loudness
+        self._go(token)
+        return token
 
-    def go(self, token: int) -> None:
+    def _staying_on(self, chances: Doubles) -> slice | None:
+        """Tokens of what is said already, if it goes on."""
+        stay = self._staying()
+        if stay is None:
+            return None
+        self._survival *= float(chances[stay].sum())
+        return stay if self._survival > self._until else None
+
+    def _moving_on(self, chances: Doubles) -> slice:
+        """Tokens of what follows."""
+        stay, onward = self._staying(), self._onward()
+        if not onward:
+            assert stay is not None, "silence goes on until the end"
+            return stay
+        others = [float(chances[each].sum()) for each in onward[1:]]
+        stays = 0.0 if stay is None else float(chances[stay].sum())
+        odds = np.array([max(1.0 - stays - sum(others), _LEAST_CHANCE), *others])
+        odds = (odds / odds.max()) ** (1 / max(self._spread, _LEAST_SPREAD))
+        drawn = float(self._random.uniform(1)[0])
+        return onward[
+            int(np.searchsorted(np.cumsum(odds / odds.sum()), drawn).clip(max=len(odds) - 1))
+        ]
+
+    def _level(self, chances: Doubles) -> int:
+        """A quantile of chances (levels,)."""
+        steps = np.cumsum(chances / max(float(chances.sum()), _LEAST_CHANCE))
+        return min(int(np.searchsorted(steps, self._quantile())), len(chances) - 1)
+
+    def _quantile(self, middle: float = 0.5) -> float:
+        """A number from 0 to 1, as often below `middle` as above it."""
+        off = (2 * float(self._random.uniform(1)[0]) - 1) * self._spread
+        return middle + off * (middle if off < 0 else 1 - middle)
+
+    def _go(self, token: int) -> None:
         """A token was said."""
+        if token == self._end:
+            return
         sound = token // self._levels
         if sound == SILENCE:
             if not self._silent:
                 self._silent = True
                 self._begin()
-            self._count += 1
-        elif not self._silent and self._unit >= 0 and sound == self._sounds[self._unit]:
-            self._count += 1
-        else:
+        elif self._silent or self._unit < 0 or sound != self._sounds[self._unit]:
             self._unit += 1
             self._silent = False
             self._begin()
-            self._count += 1
+        self._count += 1
 
     def _begin(self) -> None:
         """Of a sound or a silence."""
@@ -108,8 +142,7 @@ class Course:
         """Tokens that it has lasted."""
         self._survival = 1.0
         """How likely one lasts so long."""
-        drawn = float(self._random.uniform(1)[0])
-        self._until = 0.5 + (drawn - 0.5) * self._spread
+        self._until = self._quantile(_LASTING)
         """It ends when this is likelier."""
 
     @property
@@ -142,9 +175,3 @@ class Course:
 
     def _tokens(self, sound: int) -> slice:
         return slice(sound * self._levels, (sound + 1) * self._levels)
-
-
-def _log_sum(logits: Floats) -> float:
-    """Logarithm of the sum of the exponentials."""
-    most = float(logits.max())
-    return most + float(np.log(np.exp(logits - most).sum(dtype=np.float64)))

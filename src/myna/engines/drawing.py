@@ -35,7 +35,8 @@ class Drawing:
         self._course = None
         if spec.spelling is not None:
             assert request.sounds is not None, "checked with the request"
-            self._course = Course(request, spec, self._sampling.temperature)
+            greedy = self._sampling.top_k == 1
+            self._course = Course(request, spec, 0.0 if greedy else self._sampling.temperature)
 
     @property
     def done(self) -> bool:
@@ -60,23 +61,26 @@ class Drawing:
         """
         if not np.isfinite(logits).all():
             raise EngineError(f"The token model returned values that {NO_NUMBERS}")
-        sampling, spec = self._sampling, self._spec
         if self._course is not None:
-            logits = self._course.choices(logits)
-        elif self._count < spec.least_tokens:
-            logits = logits[: spec.end]
-        said = self._said[: self._start + self._count]
-        penalised = penalise(logits, said, sampling.repetition_penalty)
-        exponential = self._random.exponential(len(penalised))
-        token = draw(distribution(penalised, sampling), exponential)
+            token = likeliest = self._course.draw(logits)
+        else:
+            token, likeliest = self._draw(logits)
         # A likeliest token that says "end" ends speech even if chance drew another.
-        if token == spec.end or int(penalised.argmax()) == spec.end:
+        if self._spec.end in (token, likeliest):
             self._ended = True
         else:
             self._said[self._start + self._count] = token
             self._count += 1
-            if self._course is not None:
-                self._course.go(token)
+
+    def _draw(self, logits: Floats) -> tuple[int, int]:
+        """A token, and the likeliest one."""
+        sampling = self._sampling
+        if self._count < self._spec.least_tokens:
+            logits = logits[: self._spec.end]
+        said = self._said[: self._start + self._count]
+        penalised = penalise(logits, said, sampling.repetition_penalty)
+        exponential = self._random.exponential(len(penalised))
+        return draw(distribution(penalised, sampling), exponential), int(penalised.argmax())
 
     def result(self) -> SemanticTokens:
         """What was drawn so far, without the prompt."""

@@ -22,12 +22,19 @@ from myna.checkpoints.store import ModelFolder
 from myna.errors import CheckpointError
 
 
-def ship(token_model: ModelFolder, decoder: ModelFolder, out: Path, name: str) -> ModelFolder:
+def ship(
+    token_model: ModelFolder,
+    decoder: ModelFolder,
+    out: Path,
+    name: str,
+    voices: Sequence[str] = (),
+) -> ModelFolder:
     """Write a model folder of the token model of one model and the decoder of another.
 
     Args:
         token_model: may be the same as `decoder`.
         out: a model folder there is replaced.
+        voices: names of those that it will have, the one that speaks by default first.
 
     Raises:
         CheckpointError: they are of two families, or the folder cannot be written.
@@ -53,6 +60,7 @@ def ship(token_model: ModelFolder, decoder: ModelFolder, out: Path, name: str) -
         provenance={
             "sources": {part: dict(model.provenance) for part, model in sources.items()},
             "myna": myna.__version__,
+            "voices": list(voices),
         },
     )
 
@@ -66,13 +74,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--token-model", metavar="MODEL", help="whose token model to take")
     parser.add_argument("--decoder", metavar="MODEL", help="whose decoder to take")
     parser.add_argument("--name", help="of the model (default: of the folder)")
+    parser.add_argument(
+        "--voice",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="of a voice that it will have; the first one speaks by default",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
     given = parser.parse_args(arguments)
     names = [given.token_model or given.model, given.decoder or given.model]
     if None in names:
         parser.error("name a model, or one for each net")
     models = [store.open_model(name) for name in names]
-    ship(models[0], models[1], given.output, given.name or given.output.name)
+    ship(models[0], models[1], given.output, given.name or given.output.name, given.voice)
     return 0
 
 

@@ -45,6 +45,15 @@ def test_one_model(toy_home: Path, tmp_path: Path) -> None:
         main(["-o", str(tmp_path / "more")])
 
 
+def test_the_first_voice_named_is_the_one_that_speaks(toy_home: Path, tmp_path: Path) -> None:
+    model, out = fresh("toy", tmp_path / "a", ()), tmp_path / "out"
+    assert main([str(model.path), "-o", str(out), "--voice", "zoe", "--voice", "lost"]) == 0
+    (out / "voices").mkdir()
+    for name in ("zoe", "eve", "adam"):
+        (out / "voices" / f"{name}.voice").touch()
+    assert list(store.open_model(out).voices) == ["zoe", "adam", "eve"]
+
+
 def test_of_one_family(toy_home: Path, tmp_path: Path) -> None:
     given = ["--token-model", "toy", "--decoder", "toyPro", "-o", str(tmp_path / "out")]
     with pytest.raises(CheckpointError, match="of one family"):
