@@ -80,11 +80,11 @@ class Course:
         chances /= chances.sum()
         tokens = self._staying_on(chances) or self._moving_on(chances)
         if len(chances[tokens]) < self._levels:
-            token = tokens.start
+            token = int(tokens.start)
         else:
             pitch = self._level(chances[tokens].reshape(self._shape).sum(1))
             loudness = self._level(chances[tokens].reshape(self._shape)[pitch])
-            token = tokens.start + pitch * self._shape[1] + loudness
+            token = int(tokens.start) + pitch * self._shape[1] + loudness
         self._go(token)
         return token
 
