@@ -117,9 +117,10 @@ class TestErrors:
             assert told in said.err
         assert not (place / "x.wav").exists()
 
-    def test_a_fresh_machine(self, tmp_path: Path) -> None:
+    def test_a_fresh_machine_without_the_model_that_is_asked_for(self, tmp_path: Path) -> None:
+        words = ["say", "hi", "--model", "v2", "-o", "x.wav"]
         run = subprocess.run(
-            [sys.executable, "-m", "myna.apps.cli.main", "say", "hi", "-o", "x.wav"],
+            [sys.executable, "-m", "myna.apps.cli.main", *words],
             cwd=tmp_path,
             env={**os.environ, "MYNA_HOME": str(tmp_path / "home")},
             stdin=subprocess.DEVNULL,

@@ -201,10 +201,14 @@ def test_any_text_gives_phones_of_the_table(text: str, improved: bool) -> None:
 )
 def test_a_long_text_takes_a_time_in_proportion(piece: str) -> None:
     def seconds(length: int) -> float:
-        text = Traced.of(piece * (length // len(piece)))
-        start = time.perf_counter()
-        g2p(text, "v2", improved=True)
-        return time.perf_counter() - start
+        """Of this process alone, at best, so that other work on the machine does not count."""
+        found = []
+        for _ in range(3):
+            text = Traced.of(piece * (length // len(piece)))
+            start = time.process_time()
+            g2p(text, "v2", improved=True)
+            found.append(time.process_time() - start)
+        return min(found)
 
     seconds(100)
     assert seconds(4000) < 0.05 + 20 * max(seconds(1000), 0.02)
