@@ -112,7 +112,11 @@ class ModelFolder:
         """Files of the voices that come with it, by name: first those that its provenance names in
         `voices`, then others in the order of their names."""
         found = {path.stem: path for path in sorted((self.path / _VOICES).glob("*.voice"))}
-        first = [name for name in self.provenance.get("voices", ()) if name in found]
+        named = self.provenance.get("voices")
+        # The card may be anybody's, and this is a fact that nothing else has checked.
+        first = (
+            [str(name) for name in named if str(name) in found] if isinstance(named, list) else []
+        )
         return {name: found[name] for name in dict.fromkeys([*first, *found])}
 
     @property

@@ -99,8 +99,13 @@ def check(request: TokenRequest, spec: TokenModelSpec) -> None:
     if not phones:
         raise EngineError("There is nothing to say: the sentence has no phones.")
     if spec.spelling is not None:
-        sounds = request.sounds
-        if sounds is None or len(sounds) != phones or not 0 < sounds.max() < spec.spelling.sounds:
+        sounds, most = request.sounds, spec.spelling.sounds
+        if (
+            sounds is None
+            or len(sounds) != phones
+            or not 0 <= sounds.min() <= sounds.max() < most
+            or not sounds.any()
+        ):
             raise EngineError(
                 "This model spells what it says, and the request has no sounds that it can spell."
             )

@@ -163,7 +163,13 @@ def test_whatever_a_model_says_the_text_is_said_once(sounds: list[int], seed: in
 
 def test_a_request_needs_sounds() -> None:
     phones = np.ones(3, np.int64)
-    for sounds in (None, np.zeros(3, np.int64), np.ones(2, np.int64), np.array([1, 40, 2])):
+    for sounds in (
+        None,
+        np.zeros(3, np.int64),
+        np.ones(2, np.int64),
+        np.array([1, 40, 2]),
+        np.array([-1, 1, 2]),
+    ):
         with pytest.raises(EngineError, match="spells what it says"):
             check(TokenRequest(phones=phones, sounds=sounds), SPEC)
     check(TokenRequest(phones=phones), replace(SPEC, spelling=None))
