@@ -298,6 +298,28 @@ class Delivery:
             in_range("rate", self.rate, 8_000, 96_000)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pacing:
+    """How speech is cut into pieces while it is made. Safe to share between threads."""
+
+    first: float = 0.25
+    """Seconds of the first piece, 0.05 to 10."""
+    longest: float = 4.0
+    """Seconds of later ones at most, 0.1 to 60."""
+    growth: float | None = None
+    """Each piece is so many times as long as the one before, 1 to 10. None lets them grow as far as
+    the speed of this machine allows, so that nobody waits who listens while they come."""
+    sentences: bool = False
+    """Whole sentences instead: exactly what is said at once, also with families that hear their
+    own sentence to its end."""
+
+    def __post_init__(self) -> None:
+        in_range("first", self.first, 0.05, 10.0)
+        in_range("longest", self.longest, 0.1, 60.0)
+        if self.growth is not None:
+            in_range("growth", self.growth, 1.0, 10.0)
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Prompt:
     """What was said in the reference, and how: the token model goes on from here."""

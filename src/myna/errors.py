@@ -15,7 +15,11 @@ MynaError
 │   └── UnknownCheckpointError   ... it is sound, but no model of ours
 ├── ModelNotFoundError       weights that are not on this machine
 ├── DownloadError            a download that could not be finished
-└── EngineError              the model ran, and could not finish
+├── EngineError              the model ran, and could not finish
+└── RequestError             one of many requests was not served
+    ├── BusyError                ... too many wait already
+    ├── DeadlineError            ... nothing was heard in time
+    └── CancelledError           ... somebody cancelled it
 
 An error says what happened and what to do. Bugs of ours are not in this tree: they surface as the
 usual Python errors.
@@ -89,3 +93,19 @@ class DownloadError(MynaError):
 
 class EngineError(MynaError):
     """The model ran, and could not finish the request."""
+
+
+class RequestError(MynaError):
+    """One of many requests was not served, for a reason that lies not in it alone."""
+
+
+class BusyError(RequestError):
+    """Too many requests wait already; try again later."""
+
+
+class DeadlineError(RequestError):
+    """Nothing was heard in the time that the request gave."""
+
+
+class CancelledError(RequestError):
+    """The request was cancelled, or whoever serves it stopped."""

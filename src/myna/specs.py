@@ -7,7 +7,7 @@ revision 48b1a01; every width is checked against the recorded shapes by the pari
 """
 
 from dataclasses import dataclass, field, replace
-from math import prod
+from math import ceil, prod
 from typing import TypeVar
 
 from myna.errors import ConfigError
@@ -125,6 +125,18 @@ class GeneratorSpec:
         """Samples per latent frame."""
         return prod(self.rates)
 
+    @property
+    def reach(self) -> int:
+        """Latent frames to either side that a sample may depend on."""
+        frames, rate = 3.0, 1  # of the first convolution
+        farthest = max(self.resblock_kernels) // 2
+        for step, kernel in zip(self.rates, self.kernels, strict=True):
+            frames += ceil(kernel / step) / rate
+            rate *= step
+            steps = sum(self.resblock_dilations) + len(self.resblock_dilations)
+            frames += farthest * steps / rate
+        return ceil(frames + 3 / rate)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFilterSpec:
@@ -153,6 +165,13 @@ class SourceFilterSpec:
     def filter_hop(self) -> int:
         """Samples per frame of filters."""
         return self.hop // self.oversampling
+
+    @property
+    def reach(self) -> int:
+        """Latent frames to either side that a sample may depend on."""
+        # Pitch goes on in lines from frame to frame; windows are taken apart and put together.
+        filters = self.layers * (self.kernel // 2) + 1 + self.window / self.filter_hop
+        return ceil(self.kernel // 2 + filters / self.oversampling)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +206,9 @@ class DecoderSpec:
     text_layers: int = 6
     half_layers: int = 3
     """Layers of the encoder before the text fusion, and of the one after it."""
+    sight: int | None = None
+    """Frames to either side that a layer of these two attends to, so that speech can be decoded
+    exactly while it is still being made; None for all of the sentence."""
     fusion: int = 512
     fusion_heads: int = 4
     flow_layers: int = 4
@@ -208,6 +230,16 @@ class DecoderSpec:
     def samples_per_token(self) -> int:
         """At speed 1."""
         return self.frames_per_token * self.generator.hop
+
+    @property
+    def reach(self) -> int:
+        """Frames to either side of what the prior encoder made that a sample may depend on."""
+        return self.flows * self.flow_layers * (self.kernel // 2) + self.generator.reach
+
+    @property
+    def ahead(self) -> int:
+        """Later frames that a frame of the prior encoder depends on, but for attention to all."""
+        return 2 * self.half_layers * (2 + (self.sight or 0))
 
     def frames(self, tokens: int, speed: float) -> int:
         """Latent frames of so many tokens."""
@@ -249,6 +281,12 @@ class FamilySpec:
     def rate(self) -> int:
         """Sample rate of the speech, in Hz."""
         return self.decoder.spectrogram.rate
+
+    @property
+    def steady(self) -> bool:
+        """Whether a sentence sounds the same however much of it is known: its decoder looks ahead
+        only so far, and its tokens say how loud it is, so that nothing is measured on the whole."""
+        return self.decoder.sight is not None and self.token_model.spelling is not None
 
 
 _V1 = FamilySpec(
@@ -309,6 +347,7 @@ _TINY = FamilySpec(
         feedforward=384,
         text_layers=2,
         half_layers=2,
+        sight=8,
         fusion=128,
         flow_layers=2,
         posterior_layers=0,

@@ -20,8 +20,8 @@ from test_pipeline import RATE, Case
 from myna.audio.joining import sola
 from myna.datatypes import Sampling
 from myna.engines.base import TokenRequest
-from myna.engines.torch_engine import generate
-from myna.engines.torch_stepping import EagerStepper
+from myna.engines.generating import generate
+from myna.engines.torch_stepping import EagerStepper, Slots
 from myna.nets.token_model import TokenModel
 from myna.specs import FAMILIES, TOKENS_PER_SECOND
 
@@ -81,8 +81,8 @@ def test_chunks_of_tokens() -> None:
         prompt=golden["prompt"][0].astype(np.int64),
         sampling=Sampling(top_k=1, longest_seconds=61 / TOKENS_PER_SECOND),
     )
-    stepper = EagerStepper(net, slots=1, capacity=200, lanes=2)
-    ((_, said),) = generate(stepper, 1, [request], spec)
+    slots = Slots(EagerStepper(net, slots=1, lanes=2), spec)
+    ((_, said),) = generate(slots, [request])
     for run, chunks in {
         "stream_fixed": fixed_chunks(said.ids),
         "stream_mute": split_chunks(said.ids, similarity),

@@ -13,9 +13,9 @@ from models import tensors
 
 from myna.datatypes import Sampling
 from myna.engines.base import TokenRequest
+from myna.engines.generating import generate
 from myna.engines.sampling import penalise
-from myna.engines.torch_engine import generate
-from myna.engines.torch_stepping import EagerStepper, GraphStepper
+from myna.engines.torch_stepping import EagerStepper, GraphStepper, Slots
 from myna.nets.cache import GrowingCache
 from myna.nets.token_model import TokenModel
 from myna.specs import FAMILIES, TOKENS_PER_SECOND
@@ -70,9 +70,8 @@ class Case:
 
     def say(self, *requests: TokenRequest) -> list[np.ndarray]:
         """Tokens of each, decoded together."""
-        longest = max(len(r.phones) + len(r.prompt) for r in requests) + 1501
-        stepper = EagerStepper(self.net, slots=SLOTS, capacity=longest, lanes=2)
-        said = dict(generate(stepper, SLOTS, requests, self.spec))
+        slots = Slots(EagerStepper(self.net, slots=SLOTS, lanes=2), self.spec)
+        said = dict(generate(slots, requests))
         return [said[index].ids for index in range(len(requests))]
 
 
@@ -105,7 +104,7 @@ def test_logits_of_each_step(case: Case, run: str, penalty: float, kind: str) ->
     phones, features, prompt = (x[0] for x in case.inputs())
     capacity = len(phones) + len(prompt) + 50
     stepper = (
-        EagerStepper(case.net, slots=2, capacity=capacity, lanes=2)
+        EagerStepper(case.net, slots=2, lanes=2)
         if kind == "eager"
         else GraphStepper(case.net, slots=2, capacity=capacity, graph=False)
     )
@@ -113,7 +112,7 @@ def test_logits_of_each_step(case: Case, run: str, penalty: float, kind: str) ->
         zip((0, 10, 11, 40), case.golden[f"{run}_logits_steps_0_10_11_40"], strict=True)
     )
     said = prompt.tolist()
-    logits = stepper.start(1, phones, features, prompt).numpy()
+    logits = stepper.start(1, phones, features, prompt, capacity).numpy()
     for step in range(41):
         if step in recorded:
             # The recording marks the end token, which may not be drawn yet, with -1e30.

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MOST_CHANGE = 4.0
 """Decibels by which `match` turns a sentence up or down at most: some variation is expression."""
 
+_BENT = np.float32(0.9)
+"""Amplitude from which `limited` changes a sample."""
+
 _BLOCK_SECONDS = 0.4
 _STEP_SECONDS = 0.1
 _ABSOLUTE_GATE = -70.0
@@ -51,6 +54,17 @@ def loudness(samples: Floats, rate: int) -> float:
         return -np.inf
     gate = _lufs(loud.mean()) + _RELATIVE_GATE
     return float(_lufs(loud[_lufs(loud) > gate].mean()))
+
+
+def limited(samples: Floats) -> Floats:
+    """What is near full scale bent below it: (N,), each sample by itself, so that it does not
+    matter how much is known at once."""
+    over = np.maximum(np.abs(samples) - _BENT, 0)
+    room = np.float32(1 - _BENT)
+    bent: Floats = np.where(
+        over > 0, np.sign(samples) * (_BENT + room * np.tanh(over / room)), samples
+    )
+    return bent
 
 
 def match(

@@ -25,6 +25,8 @@ from myna.errors import ConfigError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from myna.datatypes import Floats
+
     Doubles = NDArray[np.float64]
 
 _BLOCK = 128
@@ -73,6 +75,40 @@ def resample(audio: Audio, rate: int, lowpass: Lowpass) -> Audio:
             rows = slice(row, min(row + _ROWS, periods))
             out[rows, first:last] = np.ascontiguousarray(frames[rows], dtype=np.float64) @ weights
     return Audio(out.reshape(-1)[:count], rate)
+
+
+class Resampling:
+    """The same, of audio that comes in pieces."""
+
+    def __init__(self, given: int, wanted: int, lowpass: Lowpass) -> None:
+        if min(given, wanted) < 1:
+            raise ConfigError(f"{given} and {wanted}: a sample rate is at least 1 Hz.")
+        common = gcd(given, wanted)
+        self._up, self._down = wanted // common, given // common
+        self._given, self._wanted, self._lowpass = given, wanted, lowpass
+        reach = ceil(lowpass.crossings * max(1.0, self._down / self._up) / lowpass.cutoff)
+        # In whole turns of the pattern, so that the same weights meet the same samples.
+        self._margin = ceil((reach + 1) / self._down) * self._down
+        self._kept = np.zeros(0, dtype=np.float32)
+        self._lead = 0
+        """Samples of those kept whose outputs have been given."""
+
+    def add(self, samples: Floats, *, last: bool) -> Floats:
+        """Samples at the new rate that are final: (M,) of (N,) more ones, maybe none."""
+        if self._given == self._wanted:
+            return samples
+        self._kept = np.concatenate([self._kept, samples])
+        final = len(self._kept)
+        if not last:
+            final = (final - self._margin) // self._down * self._down
+            if final <= self._lead:
+                return np.zeros(0, dtype=np.float32)
+        every = resample(Audio(self._kept, self._given), self._wanted, self._lowpass).samples
+        start = self._lead * self._up // self._down
+        found = every[start : None if last else final * self._up // self._down]
+        drop = max(0, final - self._margin)
+        self._kept, self._lead = self._kept[drop:], final - drop
+        return found
 
 
 def _weights(

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from myna.engines.graphs import have_graphs
+from myna.engines.graphs import INT8, PRECISIONS, have_graphs
 from myna.errors import ConfigError
 from myna.extras import require
 
@@ -19,7 +19,7 @@ def load_engine(
     """The engine called `engine` with the weights of `folder`.
 
     By default that is ONNX Runtime where there are graphs of the family and neither a GPU nor
-    another precision is asked for, else PyTorch.
+    a precision that only PyTorch has is asked for, else PyTorch.
 
     Raises:
         ConfigError: no such engine, device or precision, or not on this engine.
@@ -29,16 +29,22 @@ def load_engine(
     """
     if engine not in ENGINES:
         raise ConfigError(f"engine is {engine!r}; it is one of {', '.join(ENGINES)}.")
-    plain = device in ("auto", "cpu") and precision in ("auto", "float32")
+    plain = device in ("auto", "cpu") and precision in ("auto", *PRECISIONS)
     if engine == "onnx" and not plain:
         raise ConfigError(
-            f"The engine onnx runs on a CPU in float32; for device={device!r} and "
+            f"The engine onnx runs on a CPU in float32 or int8; for device={device!r} and "
             f"precision={precision!r} use engine='torch'."
         )
-    if engine == "onnx" or (engine == "auto" and plain and have_graphs(folder.family)):
+    if engine == "torch" and precision == INT8:
+        raise ConfigError("precision='int8' is for engine='onnx'.")
+    if (
+        engine == "onnx"
+        or precision == INT8
+        or (engine == "auto" and plain and have_graphs(folder.family, folder.path))
+    ):
         from myna.engines.onnx_engine import OnnxEngine
 
-        return OnnxEngine(folder)
+        return OnnxEngine(folder, precision=precision)
     require("torch", extra="torch", feature=f"Speaking with the model {folder.family.name}")
     from myna.engines.torch_engine import TorchEngine
 

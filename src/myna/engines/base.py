@@ -9,13 +9,17 @@ R reference frames, M filterbank frames, G timbre channels, V speaker channels.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from myna.datatypes import Sampling, SemanticTokens
 from myna.specs import FamilySpec
+
+if TYPE_CHECKING:
+    from myna.engines.drawing import Drawing
+    from myna.engines.rendering import Rendering
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -45,24 +49,55 @@ class TokenRequest:
 class DecodeRequest:
     """Make these tokens sound."""
 
-    tokens: Ids
-    """(T,), at least one."""
     phones: Ids
     """(P,) of the sentence, without those of the prompt."""
     timbre: Floats
     """(G,)"""
+    tokens: Ids = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """(T,) of the sentence; none where they come piece by piece, see `Engine.rendering`."""
     speed: float = 1.0
     noise_scale: float = 0.5
     seed: int = 0
     part: int = 0
 
 
-class Engine(Protocol):
-    """Runs the models of one family, for one caller at a time.
+class Generation(Protocol):
+    """Requests that are being said at the same time; they come and go between tokens."""
 
-    What `generate` returns is read to its end, or dropped, before the engine is asked for more
-    tokens: two that take turns would share slots on a GPU.
-    """
+    @property
+    def room(self) -> int:
+        """Requests that may still be added."""
+        ...
+
+    @property
+    def together(self) -> int:
+        """Requests that are advanced in less time together than one after another."""
+        ...
+
+    def add(self, request: TokenRequest) -> "Drawing":
+        """Read a request, and draw its first token; there is room.
+
+        Raises:
+            EngineError: as `Engine.generate`.
+        """
+        ...
+
+    def advance(self, drawings: Sequence["Drawing"]) -> None:
+        """Draw one more token for each of these, which were added and are not done. What fails for
+        one of them, its `Drawing` tells.
+
+        Raises:
+            EngineError: nothing could be computed.
+        """
+        ...
+
+    def remove(self, drawing: "Drawing") -> None:
+        """Make room, whether it is done or not; once for each that was added."""
+        ...
+
+
+class Engine(Protocol):
+    """Runs the models of one family, for one thread at a time."""
 
     spec: FamilySpec
     fingerprint: str
@@ -110,6 +145,14 @@ class Engine(Protocol):
         """Say each request; yields (index, tokens) as each one ends, in any order."""
         ...
 
+    def generation(self) -> Generation:
+        """Say requests that come one by one."""
+        ...
+
     def decode(self, request: DecodeRequest) -> Floats:
         """Samples (N,) at the family's rate, nominally in [-1, 1]."""
+        ...
+
+    def rendering(self, request: DecodeRequest) -> "Rendering":
+        """Decode a sentence while it is still being said."""
         ...

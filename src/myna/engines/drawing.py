@@ -7,7 +7,7 @@ ends, is decided here.
 import numpy as np
 
 from myna.datatypes import SemanticTokens
-from myna.engines.base import Floats, TokenRequest
+from myna.engines.base import Floats, Ids, TokenRequest
 from myna.engines.course import Course
 from myna.engines.randomness import Purpose, Stream
 from myna.engines.sampling import distribution, draw, penalise
@@ -32,6 +32,7 @@ class Drawing:
         self._said = np.concatenate([request.prompt, np.zeros(self._most, dtype=np.int64)])
         self._count = 0
         self._ended = False
+        self._error: EngineError | None = None
         self._course = None
         if spec.spelling is not None:
             assert request.sounds is not None, "checked with the request"
@@ -40,8 +41,24 @@ class Drawing:
 
     @property
     def done(self) -> bool:
-        """Whether speech ended, or as much was said as may be."""
-        return self._ended or self._count == self._most
+        """Whether speech ended, or as much was said as may be, or drawing failed."""
+        return self._ended or self._count == self._most or self._error is not None
+
+    @property
+    def count(self) -> int:
+        """Tokens drawn so far."""
+        return self._count
+
+    @property
+    def ids(self) -> Ids:
+        """(T,) what was drawn so far, without the prompt.
+
+        Raises:
+            EngineError: drawing failed.
+        """
+        if self._error is not None:
+            raise self._error
+        return self._said[self._start : self._start + self._count].copy()
 
     @property
     def last(self) -> int:
@@ -54,13 +71,11 @@ class Drawing:
         return self._start + self._count - 1
 
     def take(self, logits: Floats) -> None:
-        """Draw a token from its logits (V,), or end.
-
-        Raises:
-            EngineError: one of them is not a number.
-        """
+        """Draw a token from its logits (V,), or end; or fail, of which `ids` and `result` tell, so
+        that others who are drawn at the same time go on."""
         if not np.isfinite(logits).all():
-            raise EngineError(f"The token model returned values that {NO_NUMBERS}")
+            self._error = EngineError(f"The token model returned values that {NO_NUMBERS}")
+            return
         if self._course is not None:
             token = likeliest = self._course.draw(logits)
         else:
@@ -83,9 +98,12 @@ class Drawing:
         return draw(distribution(penalised, sampling), exponential), int(penalised.argmax())
 
     def result(self) -> SemanticTokens:
-        """What was drawn so far, without the prompt."""
-        said = self._said[self._start : self._start + self._count]
-        return SemanticTokens(ids=said.copy(), ended=self._ended)
+        """What was drawn so far, without the prompt.
+
+        Raises:
+            EngineError: drawing failed.
+        """
+        return SemanticTokens(ids=self.ids, ended=self._ended)
 
 
 def check(request: TokenRequest, spec: TokenModelSpec) -> None:

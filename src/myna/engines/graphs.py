@@ -4,7 +4,8 @@ A folder holds one `.onnx` file for each of the names below, and `graphs.json`, 
 the networks are that the graphs compute, and which weights each of them reads. The weights stay in
 the model folder, so one graph serves every voice model of its family.
 
-Those of families that come with Myna lie in the package; others, made by `myna.export`, in the data
+A model folder may hold graphs of its own, in `graphs`; see `myna.engines.bundles`. Else those of
+families that come with Myna lie in the package, and others, made by `myna.export`, in the data
 folder. Where both have a family, the data folder counts.
 """
 
@@ -24,12 +25,26 @@ FORMAT = 1
 MANIFEST = "graphs.json"
 
 PREFILL, STEP, DECODE = "prefill", "step", "decode"
+STEP_INT8 = "step.int8"
+"""The same in whole numbers of eight bits; its cache is laid out otherwise, see
+`myna.engines.onnx_caches`."""
 TIMBRE, SPEAKER, CONTENT, TEXT = "timbre", "speaker", "content", "text"
+
+FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
+PRECISIONS = (FLOAT32, INT8)
+"""Of a step of the token model; all else is computed in single precision."""
+EXPORTED = (FLOAT32, FLOAT16, INT8)
+"""Of bundles, see `myna.engines.bundles`. float32: weights as they are. float16: weights in half
+precision, computed with in single. int8: weights as they are, and steps of the token model in whole
+numbers of eight bits."""
 
 TOKEN_MODEL, DECODER = "token_model", "decoder"
 CONTENT_ENCODER, SPEAKER_ENCODER = "content_encoder", "speaker_encoder"
 TEXT_ENCODER = "text_encoder"
 """Networks, as weights are called after in a graph: `decoder.codebook.weight`."""
+
+FOLDER = "graphs"
+"""Of a model folder that holds its graphs."""
 
 _PACKAGED = Path(__file__).parent / "data" / "graphs"
 
@@ -74,19 +89,26 @@ def cache_names(layers: int, state: str) -> tuple[str, ...]:
     return tuple(f"{state}.{n}.{what}" for n in range(layers) for what in ("keys", "values"))
 
 
-def have_graphs(spec: FamilySpec) -> bool:
-    """Whether there are graphs of a family."""
-    return _folder(spec.name) is not None
+def have_graphs(spec: FamilySpec, model: Path | None = None) -> bool:
+    """Whether there are graphs of a family, in a model folder or elsewhere."""
+    return _folder(spec.name, model) is not None
 
 
-def open_graphs(spec: FamilySpec) -> Mapping[str, Graph]:
+def open_graphs(
+    spec: FamilySpec, model: Path | None = None, *, precision: str = FLOAT32
+) -> Mapping[str, Graph]:
     """The graphs of a family, by name.
+
+    Args:
+        model: the model folder that is to speak; what it holds counts first.
+        precision: one of `PRECISIONS`; which of the two steps is among them.
 
     Raises:
         ModelNotFoundError: there are none.
-        CheckpointError: they are damaged, or of networks of other sizes.
+        CheckpointError: they are damaged, or of networks of other sizes, or there are none of this
+            precision.
     """
-    folder = _folder(spec.name)
+    folder = _folder(spec.name, model)
     if folder is None:
         raise ModelNotFoundError(
             f"There are no ONNX graphs of the family {spec.name}. Make them with "
@@ -102,7 +124,13 @@ def open_graphs(spec: FamilySpec) -> Mapping[str, Graph]:
                 f"The graphs in {folder} are of a {spec.name} of other sizes than this version's. "
                 f"Make them again with `python -m myna.export {spec.name}`."
             )
-        return {name: _graph(folder, name, facts["graphs"][name]) for name in names(spec)}
+        wanted = [STEP_INT8 if (name, precision) == (STEP, INT8) else name for name in names(spec)]
+        if STEP_INT8 in wanted and STEP_INT8 not in facts["graphs"]:
+            raise CheckpointError(
+                f"The graphs in {folder} know no {INT8}. Make them again with "
+                f"`python -m myna.export {spec.name}`."
+            )
+        return {name: _graph(folder, name, facts["graphs"][name]) for name in wanted}
     except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path} is damaged ({type(error).__name__}: {error}).") from error
 
@@ -124,8 +152,9 @@ def exported_folder(family: str) -> Path:
     return data_folder() / "graphs" / family
 
 
-def _folder(family: str) -> Path | None:
-    places = (exported_folder(family), _PACKAGED / family)
+def _folder(family: str, model: Path | None) -> Path | None:
+    own = () if model is None else (model / FOLDER,)
+    places = (*own, exported_folder(family), _PACKAGED / family)
     return next((place for place in places if (place / MANIFEST).is_file()), None)
 
 

@@ -9,30 +9,38 @@ Letters in shapes as in `myna.engines.base`, and H heads, D head width, C capaci
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from myna.audio.filter_maps import filter_maps
 from myna.checkpoints.store import ModelFolder, ears, open_model, tensors
 from myna.datatypes import SemanticTokens
-from myna.engines import graphs
+from myna.engines import bundles, graphs
 from myna.engines.base import DecodeRequest, Floats, Ids, TokenRequest
 from myna.engines.drawing import Drawing, check, refuse_spelled
+from myna.engines.generating import generate
+from myna.engines.onnx_caches import FusedCache
 from myna.engines.onnx_sessions import Session, Tensors, cores
-from myna.engines.rendering import chance, checked
+from myna.engines.rendering import Part, Rendering
 from myna.engines.word_pieces import WordPieces
 from myna.errors import EngineError
 from myna.specs import (
     FamilySpec,
     RobertaSpec,
     SourceFilterSpec,
+    TokenModelSpec,
     encoder_spec,
 )
 
 _BLOCK = 128
 """Positions by which the cache grows; steps read all of it, what is not used yet under a mask."""
+
+_SLOTS = 64
+"""Requests that are said at the same time."""
 
 _ALONE = 64 << 20
 """Bytes of the token model below which a step is over before a second thread would have woken."""
@@ -44,18 +52,23 @@ class OnnxEngine:
     Args:
         folder: the family's weights.
         threads: that a computation may use; by default as many as this process has cores.
+        precision: "float32" or "int8", in which the token model computes; "auto" is what the
+            folder was exported for, or float32.
 
     Raises:
         ModelNotFoundError: there are no graphs of the family.
         CheckpointError: the graphs are damaged, or do not fit this version.
     """
 
-    def __init__(self, folder: ModelFolder, *, threads: int | None = None) -> None:
+    def __init__(
+        self, folder: ModelFolder, *, threads: int | None = None, precision: str = "auto"
+    ) -> None:
         self.spec: FamilySpec = folder.family
         self.fingerprint: str = folder.fingerprint
         self._folder = folder
         self._threads = threads or cores()
-        self._graphs = graphs.open_graphs(self.spec)
+        self._precision = bundles.chosen(folder.path, precision)
+        self._graphs = graphs.open_graphs(self.spec, folder.path, precision=self._precision)
         self._part = lru_cache(maxsize=None)(self._open_part)
 
     def ears(self) -> str:
@@ -95,10 +108,14 @@ class OnnxEngine:
             EngineError: a request is empty or longer than the model's positions; or, while tokens
                 are drawn, the model returned what is not a number.
         """
-        spec = self.spec.token_model
         for request in requests:
-            check(request, spec)
-        return ((index, self._say(request)) for index, request in enumerate(requests))
+            check(request, self.spec.token_model)
+        return generate(self.generation(), requests)
+
+    def generation(self) -> "Caches":
+        workers = self._threads if self._alone else 1
+        cache = FusedCache if self._precision == graphs.INT8 else _Cache
+        return Caches(self._prefill, self._step, cache, self.spec.token_model, workers)
 
     def decode(self, request: DecodeRequest) -> Floats:
         """See `Engine.decode`.
@@ -106,36 +123,30 @@ class OnnxEngine:
         Raises:
             EngineError: there are no tokens, or the result is not a number.
         """
-        spec = self.spec.decoder
-        drawn = chance(request, spec)
-        noise = drawn.noise
-        if noise is None:
-            frames = spec.frames(len(request.tokens), request.speed)
-            noise = np.zeros((spec.hidden, frames), dtype=np.float32)
-        inputs = {} if drawn.grain is None else {"grain": drawn.grain}
-        (samples,) = self._decode.run(
-            tokens=request.tokens,
-            phones=request.phones,
-            timbre=request.timbre,
-            noise=noise,
-            **inputs,
-        )
-        return checked(samples)
+        return self.rendering(request).add(request.tokens, last=True)
 
-    def _say(self, request: TokenRequest) -> SemanticTokens:
-        spec = self.spec.token_model
-        drawing = Drawing(request, spec)
-        features = request.text_features
-        if features is None:
-            features = np.zeros((len(request.phones), spec.text_features), dtype=np.float32)
-        logits, keys, values = self._prefill.run(
-            phones=request.phones, features=features, prompt=request.prompt
+    def rendering(self, request: DecodeRequest) -> Rendering:
+        return Rendering(self._compute, request, self.spec.decoder)
+
+    def _compute(self, part: Part) -> tuple[Floats, NDArray[np.float64] | None]:
+        noise, source = part.noise, dict[str, NDArray[Any]]()
+        if noise is None:
+            noise = np.zeros((self.spec.decoder.hidden, len(part.places)), dtype=np.float32)
+        if part.grain is not None:
+            source = {
+                "grain": part.grain,
+                "since": np.array([part.since], dtype=np.int64),
+                "turned": np.array([part.turned]),
+            }
+        samples, *turns = self._decode.run(
+            tokens=part.tokens,
+            phones=part.phones,
+            timbre=part.timbre,
+            places=part.places,
+            noise=noise,
+            **source,
         )
-        drawing.take(logits)
-        cache = _Cache(self._step, logits, keys, values)
-        while not drawing.done:
-            drawing.take(cache.step(drawing.last, drawing.position))
-        return drawing.result()
+        return samples, turns[0] if turns else None
 
     @cached_property
     def _prefill(self) -> Session:
@@ -143,8 +154,13 @@ class OnnxEngine:
 
     @cached_property
     def _step(self) -> Session:
-        file = self._folder.files["token_model.safetensors"]
-        return self._session(graphs.STEP, 1 if file.size < _ALONE else None)
+        name = graphs.STEP_INT8 if self._precision == graphs.INT8 else graphs.STEP
+        return self._session(name, 1 if self._alone else None)
+
+    @property
+    def _alone(self) -> bool:
+        """Whether a step is one thread's."""
+        return self._folder.files["token_model.safetensors"].size < _ALONE
 
     @cached_property
     def _decode(self) -> Session:
@@ -198,6 +214,66 @@ def _tables(spec: FamilySpec) -> dict[str, Floats]:
         return {}
     maps = filter_maps(generator)
     return {f"{graphs.DECODER}.generator.{name}": table for name, table in maps.items()}
+
+
+class Caches:
+    """A `Generation`: each request computes alone, with a cache of its own.
+
+    Args:
+        prefill, step: the token model's graphs.
+        cache: of this kind of step.
+        spec: of the token model.
+        workers: threads that each advance a request, for steps that leave cores idle.
+    """
+
+    def __init__(
+        self,
+        prefill: Session,
+        step: Session,
+        cache: "type[_Cache] | type[FusedCache]",
+        spec: TokenModelSpec,
+        workers: int = 1,
+    ) -> None:
+        self._prefill, self._step, self._spec = prefill, step, spec
+        self._cache, self._workers = cache, workers
+        self._caches: dict[Drawing, _Cache | FusedCache] = {}
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._workers, thread_name_prefix="myna-step")
+
+    @property
+    def room(self) -> int:
+        return _SLOTS - len(self._caches)
+
+    @property
+    def together(self) -> int:
+        return self._workers
+
+    def add(self, request: TokenRequest) -> Drawing:
+        check(request, self._spec)
+        drawing, features = Drawing(request, self._spec), request.text_features
+        if features is None:
+            features = np.zeros((len(request.phones), self._spec.text_features), dtype=np.float32)
+        logits, keys, values = self._prefill.run(
+            phones=request.phones, features=features, prompt=request.prompt
+        )
+        drawing.take(logits)
+        self._caches[drawing] = self._cache(self._step, logits, keys, values)
+        return drawing
+
+    def advance(self, drawings: Sequence[Drawing]) -> None:
+        if self._workers == 1 or len(drawings) == 1:
+            for drawing in drawings:
+                self._take(drawing)
+        else:
+            list(self._pool.map(self._take, drawings))
+
+    def _take(self, drawing: Drawing) -> None:
+        drawing.take(self._caches[drawing].step(drawing.last, drawing.position))
+
+    def remove(self, drawing: Drawing) -> None:
+        del self._caches[drawing]
 
 
 class _Cache:

@@ -1,20 +1,22 @@
 """A graph and its weights, made ready to run by ONNX Runtime.
 
 Weights come from safetensors files of any float type, are converted to single precision, and are
-handed to the runtime in memory; weight normalisation is folded on the way. The runtime copies them
-before it optimises the graph, so it does to them what it does to constants (documented at
-`AddExternalInitializers` of its C interface).
+handed to the runtime in memory; on the way, weight normalisation is folded, and matrices that the
+graph reads as whole numbers are quantised. The runtime copies them before it optimises the graph,
+so it does to them what it does to constants (documented at `AddExternalInitializers` of its C
+interface).
 """
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from myna.engines import quantising
 from myna.engines.base import Floats
 from myna.engines.graphs import Graph
 from myna.errors import CheckpointError, EngineError
@@ -56,12 +58,9 @@ class Session:
         options.enable_mem_reuse = False
         self._name = graph.path.stem
         graph.check()
-        weights = [
-            np.ascontiguousarray(tables[name] if name in tables else _weight(name, parts))
-            for name in graph.weights
-        ]
-        values = [runtime.OrtValue.ortvalue_from_numpy(weight) for weight in weights]
-        options.add_external_initializers(list(graph.weights), values)
+        weights = _weights(graph.weights, parts, tables)
+        values = [runtime.OrtValue.ortvalue_from_numpy(weight) for weight in weights.values()]
+        options.add_external_initializers(list(weights), values)
         try:
             self._session = runtime.InferenceSession(
                 str(graph.path), sess_options=options, providers=["CPUExecutionProvider"]
@@ -122,6 +121,23 @@ def folded(tensors: Tensors, name: str) -> Floats:
     norm = np.sqrt(np.square(direction).sum(axis=others, keepdims=True))
     kernel: Floats = direction * (length / norm)
     return kernel
+
+
+def _weights(
+    names: Sequence[str], parts: Part, tables: Mapping[str, Floats]
+) -> dict[str, NDArray[Any]]:
+    """All that a graph reads, by its name there, as it lies in memory."""
+    found: dict[str, NDArray[Any]] = {}
+    for name in names:
+        matrix, _, kind = name.rpartition(".")
+        if name in tables:
+            found[name] = np.ascontiguousarray(tables[name])
+        elif kind == quantising.LEVELS:
+            levels, steps = quantising.quantised(_weight(matrix, parts))
+            found |= {name: levels, f"{matrix}.{quantising.STEPS}": steps}
+        elif kind != quantising.STEPS:
+            found[name] = np.ascontiguousarray(_weight(name, parts))
+    return found
 
 
 def _weight(name: str, parts: Part) -> Floats:

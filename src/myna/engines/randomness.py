@@ -53,6 +53,28 @@ class Stream:
         return both[:count].reshape(shape).astype(np.float32)
 
 
+class Columns:
+    """Standard normal numbers in columns, as many as are asked for; the first ones stay the same.
+
+    Args:
+        stream: that nothing else draws from.
+        rows: numbers in a column.
+        block: columns that are drawn at once.
+    """
+
+    def __init__(self, stream: Stream, rows: int, block: int) -> None:
+        self._stream, self._rows, self._block = stream, rows, block
+        self._drawn = np.zeros((rows, 0), dtype=np.float32)
+
+    def between(self, start: int, stop: int) -> NDArray[np.float32]:
+        """(rows, stop - start)"""
+        missing = -(-(stop - self._drawn.shape[1]) // self._block)
+        blocks = [self._stream.normal(self._rows, self._block) for _ in range(missing)]
+        if blocks:
+            self._drawn = np.concatenate([self._drawn, *blocks], axis=1)
+        return self._drawn[:, start:stop]
+
+
 def draw_seed() -> int:
     """A fresh seed, for a caller who gave none."""
     return int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> np.uint64(1))

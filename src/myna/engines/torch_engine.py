@@ -8,29 +8,33 @@ number of threads, for one, is the process's own affair.
 Letters in shapes as in `myna.engines.base`.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import safe_open
 from torch import Tensor, nn
 
 from myna.checkpoints.store import ModelFolder, ears, open_model
 from myna.datatypes import SemanticTokens
 from myna.engines.base import DecodeRequest, Floats, Ids, TokenRequest
-from myna.engines.drawing import Drawing, check, longest, refuse_spelled
-from myna.engines.rendering import chance, checked
-from myna.engines.torch_stepping import EagerStepper, GraphStepper, Stepper
+from myna.engines.drawing import check, longest, refuse_spelled
+from myna.engines.generating import generate
+from myna.engines.rendering import Part, Rendering
+from myna.engines.torch_stepping import EagerStepper, GraphStepper, Slots, Stepper
 from myna.engines.word_pieces import WordPieces
 from myna.errors import ConfigError, EngineError
 from myna.nets.decoder import Decoder
 from myna.nets.ecapa import Ecapa
 from myna.nets.eres2net import ERes2NetV2, fuse
 from myna.nets.hubert import Hubert
+from myna.nets.prior_encoder import picked
 from myna.nets.reference_encoder import full_mask
 from myna.nets.roberta import Roberta
+from myna.nets.source_filter import Since
 from myna.nets.token_model import TokenModel
 from myna.nets.weight_norm import load_folded
 from myna.specs import (
@@ -40,7 +44,6 @@ from myna.specs import (
     FamilySpec,
     HubertSpec,
     RobertaSpec,
-    TokenModelSpec,
     encoder_spec,
 )
 
@@ -134,8 +137,10 @@ class TorchEngine:
         """
         for request in requests:
             self._check(request)
-        stepper = self._stepper(requests)
-        return generate(stepper, self._slots, requests, self.spec.token_model)
+        return generate(self.generation(), requests)
+
+    def generation(self) -> Slots:
+        return Slots(self._stepper(), self.spec.token_model)
 
     def decode(self, request: DecodeRequest) -> Floats:
         """See `Engine.decode`.
@@ -143,17 +148,33 @@ class TorchEngine:
         Raises:
             EngineError: there are no tokens, or the result is not a number.
         """
-        drawn = chance(request, self.spec.decoder)
+        return self.rendering(request).add(request.tokens, last=True)
+
+    def rendering(self, request: DecodeRequest) -> Rendering:
+        return Rendering(self._compute, request, self.spec.decoder)
+
+    def _compute(self, part: Part) -> tuple[Floats, NDArray[np.float64] | None]:
+        decoder = self._decoder
+        timbre = torch.tensor(part.timbre)[None, :, None].to(self._device, self._dtype)
+        since = Since(
+            torch.tensor([part.since], device=self._device),
+            torch.tensor([part.turned], dtype=torch.double, device=self._device),
+        )
         with torch.inference_mode():
-            samples = self._decoder(
-                torch.tensor(request.tokens)[None].to(self._device),
-                torch.tensor(request.phones)[None].to(self._device),
-                torch.tensor(request.timbre)[None, :, None].to(self._device, self._dtype),
-                self._given(drawn.noise),
-                request.speed,
-                self._given(drawn.grain),
-            )[0]
-        return checked(samples.float().cpu().numpy())
+            joined = decoder.join(
+                torch.tensor(part.tokens)[None].to(self._device),
+                torch.tensor(part.phones)[None].to(self._device),
+                timbre,
+            )
+            samples, turns = decoder.sound(
+                picked(joined, torch.from_numpy(part.places).to(self._device)),
+                timbre,
+                self._given(part.noise),
+                self._given(part.grain),
+                since,
+            )
+        turned = None if turns is None else turns[0].cpu().numpy()
+        return samples[0].float().cpu().numpy(), turned
 
     def _given(self, drawn: Floats | None) -> Tensor | None:
         """(...) -> (1, ...)"""
@@ -165,13 +186,10 @@ class TorchEngine:
         """(1, E, C), 50 frames per second."""
         return self._content_encoder(torch.from_numpy(samples)[None].to(self._device))
 
-    def _stepper(self, requests: Sequence[TokenRequest]) -> Stepper:
+    def _stepper(self) -> Stepper:
         if self._device.type == "cuda":
             return self._graph_stepper
-        capacity = max((longest(each, self.spec.token_model) for each in requests), default=1)
-        return EagerStepper(
-            self._token_model, slots=self._slots, capacity=capacity, lanes=self._lanes
-        )
+        return EagerStepper(self._token_model, slots=self._slots, lanes=self._lanes)
 
     def _check(self, request: TokenRequest) -> None:
         spec = self.spec.token_model
@@ -242,49 +260,6 @@ class TorchEngine:
         with safe_open(folder.file(part), framework="pt") as tensors:
             load_folded(net, {name: tensors.get_tensor(name) for name in net.state_dict()})
         return net.to(self._device, dtype).eval().requires_grad_(requires_grad=False)
-
-
-def generate(
-    stepper: Stepper, slots: int, requests: Sequence[TokenRequest], spec: TokenModelSpec
-) -> Iterator[tuple[int, SemanticTokens]]:
-    """Decode all requests on a stepper with so many slots; see `Engine.generate`.
-
-    As a request ends, the next one takes its slot.
-    """
-    waiting = deque(enumerate(requests))
-    free = list(range(slots))
-    running: dict[int, tuple[int, Drawing]] = {}
-    while waiting or running:
-        while waiting and free:
-            index, request = waiting.popleft()
-            slot, drawing = free.pop(), Drawing(request, spec)
-            running[slot] = index, drawing
-            with torch.inference_mode():
-                drawing.take(stepper.start(slot, *_inputs(request)).numpy())
-        for slot in [slot for slot, (_, drawing) in running.items() if drawing.done]:
-            index, drawing = running.pop(slot)
-            free.append(slot)
-            yield index, drawing.result()
-        if running:
-            drawings = [drawing for _, drawing in running.values()]
-            last = [drawing.last for drawing in drawings]
-            with torch.inference_mode():
-                logits = stepper.step(
-                    list(running), last, [drawing.position for drawing in drawings]
-                )
-            for drawing, row in zip(drawings, logits.numpy(), strict=True):
-                drawing.take(row)
-
-
-def _inputs(request: TokenRequest) -> tuple[Tensor, Tensor | None, Tensor]:
-    # Copies: a matrix product's bits may depend on where in memory its operands begin, which for
-    # tensors is always the same, and a caller's arrays may be read-only.
-    features = request.text_features
-    return (
-        torch.tensor(request.phones),
-        None if features is None else torch.tensor(features),
-        torch.tensor(request.prompt),
-    )
 
 
 def _pick_device(name: str) -> torch.device:

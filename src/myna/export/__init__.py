@@ -66,6 +66,7 @@ def _written(
 ) -> Iterator[tuple[str, "Weightless"]]:
     import torch
 
+    from myna.export.fused import fused_step
     from myna.export.plans import plan
     from myna.export.weightless import weightless
 
@@ -77,3 +78,5 @@ def _written(
             made.module, made.example, inputs=made.inputs, outputs=made.outputs, axes=made.axes
         )
         yield graph, found
+    progress(graphs.STEP_INT8)
+    yield graphs.STEP_INT8, fused_step(spec.token_model, quantised=True)

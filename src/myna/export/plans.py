@@ -92,23 +92,33 @@ def _decode(spec: FamilySpec) -> Plan:
     decoder = spec.decoder
     frames = decoder.frames_per_token * _TOKENS + 3
     filtered = isinstance(decoder.generator, SourceFilterSpec)
+    source = (
+        torch.zeros(frames * decoder.generator.hop),
+        torch.tensor([1]),
+        torch.tensor([0.5], dtype=torch.double),
+    )
     return Plan(
         module=wrappers.Decode(_folded(Decoder(decoder))).eval(),
         example=(
             torch.arange(_TOKENS) % decoder.codes,
             torch.arange(_PHONES) % decoder.phones,
             torch.zeros(decoder.timbre),
+            torch.linspace(0, decoder.frames_per_token * _TOKENS - 1, frames),
             torch.zeros(decoder.hidden, frames),
-            *((torch.zeros(frames * decoder.generator.hop),) if filtered else ()),
+            *(source if filtered else ()),
         ),
-        inputs=("tokens", "phones", "timbre", "noise", *(("grain",) if filtered else ())),
-        outputs=("samples",),
+        inputs=(
+            *("tokens", "phones", "timbre", "places", "noise"),
+            *(("grain", "since", "turned") if filtered else ()),
+        ),
+        outputs=("samples", *(("turns",) if filtered else ())),
         axes={
             "tokens": {0: "T"},
             "phones": {0: "P"},
+            "places": {0: "E"},
             "noise": {1: "E"},
             "samples": {0: "N"},
-            **({"grain": {0: "N"}} if filtered else {}),
+            **({"grain": {0: "N"}, "turns": {0: "S"}} if filtered else {}),
         },
     )
 

@@ -86,11 +86,16 @@ def weightless(
         if tensor.name in elsewhere:
             weights.append(tensor.name)
             tensor.ClearField("raw_data")
-            tensor.data_location = onnx.TensorProto.EXTERNAL
-            tensor.external_data.add(key="location", value=_ELSEWHERE)
+            mark_elsewhere(tensor)
     for node in model.graph.node:
         node.ClearField("doc_string")
     return Weightless(model.SerializeToString(deterministic=True), tuple(sorted(weights)))
+
+
+def mark_elsewhere(tensor: Any) -> None:
+    """Have a `TensorProto` without values say that they come from whoever runs the graph."""
+    tensor.data_location = tensor.EXTERNAL
+    tensor.external_data.add(key="location", value=_ELSEWHERE)
 
 
 class _Traceable(TorchFunctionMode):

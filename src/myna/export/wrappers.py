@@ -13,14 +13,15 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from myna.nets.decoder import Decoder
 from myna.nets.ecapa import Ecapa
 from myna.nets.eres2net import ERes2NetV2
 from myna.nets.hubert import Hubert
+from myna.nets.prior_encoder import picked
 from myna.nets.reference_encoder import full_mask
 from myna.nets.roberta import Roberta
+from myna.nets.source_filter import Since
 from myna.nets.token_model import Positions, TokenModel, rates
 
 _HIDDEN = -1e9
@@ -77,17 +78,39 @@ class Decode(nn.Module):
         self.decoder = decoder
 
     def forward(
-        self, tokens: Tensor, phones: Tensor, timbre: Tensor, noise: Tensor, *grain: Tensor
-    ) -> Tensor:
-        """tokens (T,), phones (P,), timbre (G,), noise (Z, E), and grain (N,) where the generator
-        reads it -> (N,). The speed is in the count of frames."""
+        self,
+        tokens: Tensor,
+        phones: Tensor,
+        timbre: Tensor,
+        places: Tensor,
+        noise: Tensor,
+        *source: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """A sentence, or a part of one.
+
+        Args:
+            tokens: (T,).
+            phones: (P,), all of the sentence.
+            timbre: (G,).
+            places: (E,) frames of the tokens to decode, in fractions where speed is not 1.
+            noise: (Z, E).
+            source: where the generator filters pulses and noise: grain (N,), and the frame (1,)
+                since which pulses have turned so much (1,), see `myna.nets.source_filter.Since`.
+
+        Returns:
+            samples (N,), and from a generator of pulses how far they have turned (S,).
+        """
         timbre = timbre[None, :, None]
         joined = self.decoder.join(tokens[None], phones[None], timbre)
-        # To the length that it has already, this changes no value.
-        joined = F.interpolate(joined, size=noise.shape[-1], mode="linear", align_corners=False)
-        drawn = grain[0][None] if grain else None
-        samples: Tensor = self.decoder.render(joined, timbre, noise[None], grain=drawn)
-        return samples[0]
+        grain, *since = source or (None,)
+        samples, turns = self.decoder.sound(
+            picked(joined, places),
+            timbre,
+            noise[None],
+            None if grain is None else grain[None],
+            Since(*since) if since else None,
+        )
+        return (samples[0],) if turns is None else (samples[0], turns[0])
 
 
 class Timbre(nn.Module):

@@ -48,34 +48,41 @@ class SlotCache:
     """
 
     def __init__(
-        self, layers: int, heads: int, width: int, *, slots: int, capacity: int, dtype: torch.dtype
+        self, layers: int, heads: int, width: int, *, slots: int, dtype: torch.dtype
     ) -> None:
-        # Memory that no position has reached costs nothing: the system maps pages as they are hit.
-        self._store = [
-            [torch.empty(2, heads, capacity, width, dtype=dtype) for _ in range(slots)]
-            for _ in range(layers)
-        ]
+        self._shape, self._dtype = (heads, width), dtype
+        self._store: list[list[Tensor | None]] = [[None] * slots for _ in range(layers)]
         self._scale = width**-0.5
         self._lengths = [0] * slots
         self._active: Sequence[int] = ()
-        self.capacity = capacity
 
-    def start(self, slot: int, length: int) -> None:
-        """The request of the next `prefill`, which forgets what the slot held."""
-        assert length <= self.capacity, "the caller keeps within the capacity"
+    def start(self, slot: int, length: int, capacity: int) -> None:
+        """The request of the next `prefill`, which may grow to `capacity` positions."""
+        assert length <= capacity, "the caller keeps within the capacity"
+        heads, width = self._shape
+        for layer in self._store:
+            # Memory that no position has reached costs nothing: the system maps pages as they are
+            # hit.
+            layer[slot] = torch.empty(2, heads, capacity, width, dtype=self._dtype)
         self._lengths[slot] = length
         self._active = [slot]
+
+    def free(self, slot: int) -> None:
+        """Give the memory of a request back."""
+        for layer in self._store:
+            layer[slot] = None
 
     def select(self, slots: Sequence[int]) -> None:
         """The requests of the next `step`, in order: make room for one position in each."""
         for slot in slots:
-            assert self._lengths[slot] < self.capacity, "the caller keeps within the capacity"
+            kept = self._held(0, slot)
+            assert self._lengths[slot] < kept.shape[2], "the caller keeps within the capacity"
             self._lengths[slot] += 1
         self._active = slots
 
     def prefill(self, layer: int, past: Tensor) -> None:
         (slot,) = self._active
-        self._store[layer][slot][:, :, : past.shape[3]] = past[0]
+        self._held(layer, slot)[:, :, : past.shape[3]] = past[0]
 
     def step(self, layer: int, query: Tensor, new: Tensor) -> Tensor:
         # Written out: for a single query, PyTorch's fused attention falls back on the CPU to a path
@@ -83,12 +90,17 @@ class SlotCache:
         query = query[:, :, None] * self._scale
         seen = []
         for row, slot in enumerate(self._active):
-            kept, length = self._store[layer][slot], self._lengths[slot]
+            kept, length = self._held(layer, slot), self._lengths[slot]
             kept[:, :, length - 1] = new[row]
             keys, values = kept[:, :, :length].unbind()
             weights = torch.bmm(query[row], keys.transpose(1, 2)).softmax(-1)
             seen.append(torch.bmm(weights, values))
         return torch.stack(seen)[:, :, 0]
+
+    def _held(self, layer: int, slot: int) -> Tensor:
+        kept = self._store[layer][slot]
+        assert kept is not None, "the slot was started"
+        return kept
 
 
 class StaticCache:

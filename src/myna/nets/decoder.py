@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from myna.audio.pace import places as places_at
 from myna.nets.flow import Flow
 from myna.nets.generator import Generator
 from myna.nets.posterior_encoder import PosteriorEncoder
-from myna.nets.prior_encoder import PriorEncoder, change_speed
+from myna.nets.prior_encoder import PriorEncoder, picked
 from myna.nets.reference_encoder import ReferenceEncoder, full_mask
-from myna.nets.source_filter import SourceFilter
+from myna.nets.source_filter import Since, SourceFilter
 from myna.specs import DecoderSpec, GeneratorSpec
 
 
@@ -199,15 +200,41 @@ class Decoder(nn.Module):
         Returns:
             (B, N), N = E' * hop of the generator.
         """
-        joined, mask = change_speed(joined, full_mask(joined), speed)
+        if speed != 1:
+            places = torch.from_numpy(places_at(joined.shape[2], speed)).to(joined.device)
+            joined = picked(joined, places)
+        return self.sound(joined, timbre, noise, grain)[0]
+
+    def sound(
+        self,
+        joined: Tensor,
+        timbre: Tensor,
+        noise: Tensor | None,
+        grain: Tensor | None = None,
+        since: Since | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """A part of a sentence, or all of it, to samples.
+
+        Args:
+            joined: (B, H, E), at the speed asked for.
+            timbre: (B, G, 1).
+            noise: (B, H, E), already scaled; None for none.
+            grain: (B, N), for a generator that filters noise; else None.
+            since: of a part, where its pulses go on from.
+
+        Returns:
+            (B, N), and for a generator that filters pulses how far they have come, see
+            `myna.nets.source_filter.SourceFilter.sound`.
+        """
+        mask = full_mask(joined)
         mean, log_deviation = self.prior_encoder.prior(joined, mask)
         z = mean if noise is None else mean + noise * torch.exp(log_deviation)
-        z = self.flow.reverse(z, mask, timbre)
-        if grain is None:
-            samples: Tensor = self.generator(z * mask, timbre)
-        else:
-            samples = self.generator(z * mask, timbre, grain)
-        return samples[:, 0]
+        z = self.flow.reverse(z, mask, timbre) * mask
+        if isinstance(self.generator, SourceFilter):
+            assert grain is not None, "this generator filters noise"
+            return self.generator(z, timbre, grain, since)
+        samples: Tensor = self.generator(z, timbre)
+        return samples[:, 0], None
 
     def forward(
         self,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from myna.specs import DecoderSpec, frames_at
+from myna.specs import DecoderSpec
 
 _WINDOW = 4
 """Relative positions are learned up to this distance and are zero beyond."""
@@ -26,11 +26,11 @@ class PriorEncoder(nn.Module):
     def __init__(self, spec: DecoderSpec, dropout: float = 0.1) -> None:
         super().__init__()
         self.content_in = nn.Conv1d(spec.content, spec.hidden, 1)
-        self.content_layers = Layers(spec, spec.half_layers, dropout)
+        self.content_layers = Layers(spec, spec.half_layers, dropout, spec.sight)
         self.phone_embedding = nn.Embedding(spec.phones, spec.hidden)
         self.text_layers = Layers(spec, spec.text_layers, dropout)
         self.fusion = Fusion(spec, dropout)
-        self.joint_layers = Layers(spec, spec.half_layers, dropout)
+        self.joint_layers = Layers(spec, spec.half_layers, dropout, spec.sight)
         self.head = nn.Conv1d(spec.hidden, 2 * spec.hidden, 1)
 
     def join(
@@ -66,15 +66,13 @@ class PriorEncoder(nn.Module):
         return mean, log_deviation
 
 
-def change_speed(joined: Tensor, mask: Tensor, speed: float) -> tuple[Tensor, Tensor]:
-    """Squeeze or stretch in time: (B, H, T) -> (B, H, `frames_at(T, speed)`), and its mask."""
-    if speed == 1:
-        return joined, mask
-    frames = frames_at(joined.shape[-1], speed)
-    return (
-        F.interpolate(joined, size=frames, mode="linear", align_corners=False),
-        F.interpolate(mask, size=frames, mode="nearest"),
-    )
+def picked(joined: Tensor, places: Tensor) -> Tensor:
+    """Frames at places between frames: (B, H, T), places (W,) from 0 to T - 1 -> (B, H, W)."""
+    before = places.floor()
+    first = before.long()
+    second = (first + 1).clamp(max=joined.shape[2] - 1)
+    share = (places - before).to(joined.dtype)
+    return joined.index_select(2, first) * (1 - share) + joined.index_select(2, second) * share
 
 
 class Fusion(nn.Module):
@@ -99,14 +97,24 @@ class Fusion(nn.Module):
 
 
 class Layers(nn.ModuleList):
-    """A stack of post-norm transformer layers over channels-first sequences."""
+    """A stack of post-norm transformer layers over channels-first sequences.
 
-    def __init__(self, spec: DecoderSpec, layers: int, dropout: float) -> None:
+    Args:
+        farthest: how many positions to either side a layer attends to; None for all.
+    """
+
+    def __init__(
+        self, spec: DecoderSpec, layers: int, dropout: float, farthest: int | None = None
+    ) -> None:
         super().__init__(Layer(spec, dropout) for _ in range(layers))
+        self.farthest = farthest
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x (B, H, T), mask (B, 1, T) -> (B, H, T)."""
         sight = mask[:, :, None] * mask[..., None]
+        if self.farthest is not None:
+            place = torch.arange(x.shape[-1], device=x.device)
+            sight = sight * ((place[None] - place[:, None]).abs() <= self.farthest)
         x = x * mask
         for layer in self:
             x = layer(x, mask, sight)

@@ -48,6 +48,15 @@ class Controls(NamedTuple):
         return MIDDLE_HZ * torch.exp2(self.octaves)
 
 
+class Since(NamedTuple):
+    """Where the pulses of a part of a sentence go on from."""
+
+    frame: Tensor
+    """(1,) of filters, within the part."""
+    turns: Tensor
+    """(1,) in double precision: periods before that frame; whole ones do not count."""
+
+
 class SourceFilter(nn.Module):
     """Frames as in Vocos (arXiv:2306.00814), source and filters as in arXiv:1904.12088."""
 
@@ -82,13 +91,22 @@ class SourceFilter(nn.Module):
         pulses, noise = gains.chunk(2, -1)
         return Controls(voice, _OCTAVES * torch.tanh(octaves / _OCTAVES), pulses, noise)
 
-    def forward(self, latents: Tensor, timbre: Tensor, grain: Tensor) -> Tensor:
-        """latents (B, H, T), timbre (B, G, 1), grain (B, N) standard normal -> (B, 1, N)."""
+    def forward(
+        self, latents: Tensor, timbre: Tensor, grain: Tensor, since: Since | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """latents (B, H, T), timbre (B, G, 1), grain (B, N) -> as `sound`, of its own pitch."""
         controls = self.controls(latents, timbre)
         voiced = (controls.voice > 0).to(latents.dtype)
-        return self.sound(controls, controls.hertz, voiced, grain)[:, None]
+        return self.sound(controls, controls.hertz, voiced, grain, since)
 
-    def sound(self, controls: Controls, hertz: Tensor, voiced: Tensor, grain: Tensor) -> Tensor:
+    def sound(
+        self,
+        controls: Controls,
+        hertz: Tensor,
+        voiced: Tensor,
+        grain: Tensor,
+        since: Since | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Filter a source of this pitch, which in training is the recorded one.
 
         Args:
@@ -96,12 +114,15 @@ class SourceFilter(nn.Module):
             hertz: (B, S), also where there is no voice.
             voiced: (B, S), 1 where there is.
             grain: (B, N) standard normal, N = S * filter hop.
+            since: where pulses go on from; by default they start with the first frame.
 
         Returns:
-            (B, N)
+            (B, N), and of each frame (B, S) the parts of a period before it, in double precision.
         """
         hop = self.spec.filter_hop
-        source = pulses(hertz, hop, self.spec.rate) * _held(voiced, hop)
+        steps = periods(hertz, hop, self.spec.rate)
+        turns = turned(steps, since)
+        source = pulses(steps, turns) * _held(voiced, hop)
         voice_real, voice_imag = self._analysed(source)
         noise_real, noise_imag = self._analysed(grain)
         size = (controls.pulses @ self.gains).exp()
@@ -110,7 +131,7 @@ class SourceFilter(nn.Module):
         breath = (controls.noise @ self.gains).exp()
         real = voice_real * filter_real - voice_imag * filter_imag + noise_real * breath
         imag = voice_real * filter_imag + voice_imag * filter_real + noise_imag * breath
-        return self._joined(torch.cat((real, imag), -1) @ self.synthesis)
+        return self._joined(torch.cat((real, imag), -1) @ self.synthesis), turns
 
     def _analysed(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         """(B, N) -> real and imaginary part, (B, S, K) each."""
@@ -155,8 +176,8 @@ class Block(nn.Module):
         return out
 
 
-def pulses(hertz: Tensor, hop: int, rate: int) -> Tensor:
-    """All harmonics of a pitch up to half the rate, in phase, with a power of 1.
+def periods(hertz: Tensor, hop: int, rate: int) -> Tensor:
+    """How much of a period each sample is.
 
     Args:
         hertz: (B, S), each in the middle of its `hop` samples.
@@ -164,14 +185,33 @@ def pulses(hertz: Tensor, hop: int, rate: int) -> Tensor:
         rate: of the samples.
 
     Returns:
+        (B, S, hop)
+    """
+    return (_held(hertz, hop) / rate).unflatten(1, (-1, hop))
+
+
+def turned(steps: Tensor, since: Since | None = None) -> Tensor:
+    """The part of a period that is over as each frame begins: (B, S, hop) -> (B, S)."""
+    # Periods grow without bound; in double precision per frame they stay exact for hours.
+    whole = steps.sum(2).double()
+    before = whole.cumsum(1) - whole
+    if since is not None:
+        before = before - before.index_select(1, since.frame) + since.turns
+    return before.remainder(1.0)
+
+
+def pulses(steps: Tensor, turns: Tensor) -> Tensor:
+    """All harmonics of a pitch up to half the rate, in phase, with a power of 1.
+
+    Args:
+        steps: (B, S, hop) of `periods`.
+        turns: (B, S) of `turned`.
+
+    Returns:
         (B, S * hop)
     """
-    smooth = _held(hertz, hop) / rate
-    steps = smooth.unflatten(1, (-1, hop))
-    # Cycles grow without bound; in double precision per frame they stay exact for hours.
-    whole = steps.sum(2).double().cumsum(1)
-    before = (whole - steps.sum(2).double()).remainder(1.0).to(smooth.dtype)
-    cycles = (before[..., None] + steps.cumsum(2)).flatten(1)
+    smooth = steps.flatten(1)
+    cycles = (turns.to(steps.dtype)[..., None] + steps.cumsum(2)).flatten(1)
     cycles = cycles - cycles.round()
     # The sum of cosines has a closed form, the Dirichlet kernel.
     harmonics = (0.5 / smooth).floor()

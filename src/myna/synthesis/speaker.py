@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from myna.audio import joining, loudness
 from myna.audio.recordings import read
-from myna.audio.resample import HANN_SINC, resample
 from myna.checkpoints.store import open_model
 from myna.datatypes import (
     Audio,
     Delivery,
+    Pacing,
     Reference,
     Sampling,
-    SemanticTokens,
-    Sentence,
-    SentenceReport,
     Speech,
-    SpeechReport,
-    Timing,
     Utterance,
     Voice,
 )
 from myna.engines import load_engine
-from myna.engines.base import DecodeRequest, Engine, Floats, TokenRequest
+from myna.engines.base import Engine
 from myna.engines.polyphones import open_g2pw
-from myna.engines.randomness import draw_seed
 from myna.errors import ConfigError, VoiceError
-from myna.specs import FamilySpec
 from myna.synthesis import cloning
-from myna.synthesis.script import Line, lines
+from myna.synthesis.growing import scripts
+from myna.synthesis.performance import Rendered, Script
+from myna.synthesis.streaming import stream
 
 if TYPE_CHECKING:
     from myna.text import Polyphones
@@ -81,7 +72,8 @@ class Myna:
                 or a model folder.
             engine: "onnx", "torch", or "auto" for the one that suits the family and the device.
             device: "auto", "cpu", "cuda", "cuda:1" ...
-            precision: "auto", "float32", "float16" or "bfloat16".
+            precision: "auto", "float32"; on the engine onnx "int8"; on torch "float16" and
+                "bfloat16".
             polyphones: folder of a g2pW model, which reads Mandarin polyphones by their context;
                 without one a dictionary decides.
 
@@ -179,8 +171,8 @@ class Myna:
         utterance = _utterance(
             text, self.voice(voice), language, cut, sampling, delivery, markup, improved, lexicon
         )
-        script = _Script(self.engine, utterance, self.polyphones)
-        rendered: dict[int, _Rendered] = {}
+        script = Script(self.engine, utterance, self.polyphones)
+        rendered: dict[int, Rendered] = {}
         for index, tokens in self.engine.generate(script.requests()):
             rendered[index] = script.render(index, tokens)
             if progress is not None:
@@ -189,7 +181,7 @@ class Myna:
 
     def stream(
         self,
-        text: str,
+        text: str | Iterable[str],
         voice: Voice | str | Path | None = None,
         *,
         language: str = "auto",
@@ -199,16 +191,31 @@ class Myna:
         markup: str = "auto",
         improved: bool | None = None,
         lexicon: str = "",
+        pacing: Pacing | None = None,
     ) -> Iterator[Audio]:
-        """Say a text piece by piece: one `Audio` per sentence, its pause included, as it is made.
+        """Say a text piece by piece, as it is made; the first piece comes before the first sentence
+        is known to its end.
 
-        With a seed, the pieces together are the samples that `speak` returns. Errors as `speak`,
-        raised before the first piece where they can be.
+        With a seed, the pieces together are what `speak` returns: up to rounding with a family that
+        looks ahead only so far (`tiny`); with others in whole sentences (`Pacing.sentences`), and
+        nearly so without, see docs/speed.md. Closing the iterator stops all work on it.
+
+        Args:
+            text: a whole one; or pieces that are written while it is spoken, broken anywhere. Each
+                sentence is said as soon as the next one begins. Pieces have no markup.
+            pacing: how long pieces are.
+
+        Others, and errors, as `speak`; of a whole text they are raised before the first piece where
+        they can be.
         """
+        whole = text if isinstance(text, str) else ""
+        plan = pacing or Pacing()
         utterance = _utterance(
-            text, self.voice(voice), language, cut, sampling, delivery, markup, improved, lexicon
+            whole, self.voice(voice), language, cut, sampling, delivery, markup, improved, lexicon
         )
-        return self._pieces(_Script(self.engine, utterance, self.polyphones))
+        if isinstance(text, str):
+            return stream(self.engine, [Script(self.engine, utterance, self.polyphones)], plan)
+        return stream(self.engine, scripts(self.engine, utterance, text, self.polyphones), plan)
 
     def voice(self, voice: Voice | str | Path | None = None) -> Voice:
         """A voice by its name in `voices`, or from a file; by default the first of `voices`.
@@ -229,206 +236,6 @@ class Myna:
                 f"others are files that end in .voice."
             )
         return Voice.load(path)
-
-    def _pieces(self, script: _Script) -> Iterator[Audio]:
-        track = _Track(script)
-        for index, request in enumerate(script.requests()):
-            ((_, tokens),) = self.engine.generate([request])
-            yield Audio(track.add(script.render(index, tokens)), script.rate)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Rendered:
-    samples: Floats
-    report: SentenceReport
-
-
-_SLOWEST, _FASTEST = 0.5, 2.0
-"""The speeds of a `Delivery`, which a change of rate inside a text does not leave."""
-
-
-class _Script:
-    """One utterance, prepared."""
-
-    def __init__(self, engine: Engine, utterance: Utterance, polyphones: Polyphones | None) -> None:
-        voice = utterance.voice
-        if voice.model != engine.fingerprint:
-            raise VoiceError(
-                f"The voice {voice.name!r} was made by other weights (family {voice.family}) than "
-                f"the ones loaded (family {engine.spec.name}). Load that model, or clone again."
-            )
-        _check_fit(voice, engine.spec)
-        self._engine, self._utterance = engine, utterance
-        self.lines: list[Line] = lines(engine, utterance, polyphones)
-        seed = utterance.sampling.seed
-        self.seed = draw_seed() if seed is None else seed
-        self.rate = utterance.delivery.rate or engine.spec.rate
-        self.pause = utterance.delivery.pause
-
-    def requests(self) -> list[TokenRequest]:
-        voice, sampling = self._utterance.voice, self._utterance.sampling
-        prompt = voice.prompt
-        requests = []
-        for part, line in enumerate(self.lines):
-            phones, features = line.phones, line.text_features
-            if prompt is not None:
-                features = _joined(prompt.text_features, len(prompt.phones), features, len(phones))
-                phones = np.concatenate([prompt.phones, phones])
-            if self._engine.spec.speaker_aware:
-                assert voice.speaker is not None, "checked with the fit of the voice"
-                features = np.repeat(voice.speaker[None], len(phones), axis=0)
-            tokens = np.zeros(0, dtype=np.int64) if prompt is None else prompt.tokens
-            requests.append(
-                TokenRequest(
-                    phones=phones,
-                    text_features=features,
-                    sounds=line.sounds,
-                    prompt=tokens,
-                    sampling=sampling,
-                    seed=self.seed,
-                    part=part,
-                )
-            )
-        return requests
-
-    def render(self, index: int, tokens: SemanticTokens) -> _Rendered:
-        """Decode a sentence, at the wanted rate and not above full scale."""
-        line, delivery = self.lines[index], self._utterance.delivery
-        samples = self._engine.decode(
-            DecodeRequest(
-                tokens=tokens.ids,
-                phones=line.phones,
-                timbre=self._utterance.voice.timbre,
-                speed=min(max(delivery.speed * line.sentence.rate, _SLOWEST), _FASTEST),
-                noise_scale=delivery.noise_scale,
-                seed=self.seed,
-                part=index,
-            )
-        )
-        peak = float(np.abs(samples).max())
-        if peak > 1:
-            samples = samples / np.float32(peak)
-        if self.rate != self._engine.spec.rate:
-            samples = resample(Audio(samples, self._engine.spec.rate), self.rate, HANN_SINC).samples
-        report = SentenceReport(
-            text=line.sentence.source.strip(),
-            phones=len(line.phones),
-            tokens=len(tokens.ids),
-            seconds=len(samples) / self.rate,
-            ended=tokens.ended,
-        )
-        return _Rendered(samples, report)
-
-    def assemble(self, rendered: Sequence[_Rendered]) -> Speech:
-        """The whole of it."""
-        track = _Track(self)
-        pieces = [track.add(piece) for piece in rendered]
-        timings = tuple(
-            Timing(start / self.rate, start / self.rate + piece.report.seconds, piece.report.text)
-            for start, piece in zip(track.starts, rendered, strict=True)
-        )
-        warnings = tuple(
-            f"The model did not end this sentence and was stopped after "
-            f"{piece.report.seconds:.1f} s: {piece.report.text}"
-            for piece in rendered
-            if not piece.report.ended
-        )
-        warnings += tuple(dict.fromkeys(_ignored(line.sentence for line in self.lines)))
-        return Speech(
-            audio=Audio(np.concatenate(pieces), self.rate),
-            sentences=tuple(line.sentence for line in self.lines),
-            timings=timings,
-            report=SpeechReport(
-                model=self._engine.fingerprint,
-                seed=self.seed,
-                sentences=tuple(piece.report for piece in rendered),
-                warnings=warnings,
-            ),
-        )
-
-
-class _Track:
-    """Lays sentences one after another, whether they come at once or one by one.
-
-    Each is brought near the loudness of the first that is heard; each but the last is followed by a
-    pause, and where the caller wrote one, by that.
-    """
-
-    def __init__(self, script: _Script) -> None:
-        sentences = [line.sentence for line in script.lines]
-        usual = [script.pause] * (len(sentences) - 1) + [0.0]
-        self._rate = script.rate
-        self._lead_in = sentences[0].pause_before
-        self._pauses = [
-            pause if sentence.pause_after is None else sentence.pause_after
-            for sentence, pause in zip(sentences, usual, strict=True)
-        ]
-        self._level: float | None = None
-        self._silent = 0.0
-        self._length = 0
-        self.starts: list[int] = []
-        """Sample at which each sentence starts."""
-
-    def add(self, rendered: _Rendered) -> Floats:
-        """The next sentence's samples, at its level, with its pause."""
-        index, samples = len(self.starts), rendered.samples
-        if self._level is None:
-            level = loudness.loudness(samples, self._rate)
-            self._level = level if np.isfinite(level) else None  # silence sets no level
-        (gain,) = loudness.match([samples], self._rate, target=self._level)
-        piece = samples * np.float32(gain)
-        lead_in = self._silence(0.0 if index else self._lead_in)
-        self.starts.append(self._length + len(lead_in))
-        piece = np.concatenate([lead_in, piece, self._silence(self._pauses[index])])
-        self._length += len(piece)
-        return piece
-
-    def _silence(self, seconds: float) -> Floats:
-        silence = joining.pause(self._silent, seconds, self._rate)
-        self._silent += seconds
-        return silence
-
-
-def _ignored(sentences: Iterable[Sentence]) -> Iterator[str]:
-    """What the caller wrote, and nobody hears."""
-    for sentence in sentences:
-        for unread in sentence.unread:
-            yield f"Not spoken, because no rule can read it: {unread.text}"
-        for style in sentence.styles:
-            yield f"The model has no {style.name} {style.value!r}; it speaks as ever."
-        if sentence.pitch:
-            yield f"The model cannot shift its pitch ({sentence.pitch:+g} semitones were asked)."
-
-
-def _check_fit(voice: Voice, spec: FamilySpec) -> None:
-    """Voice files come from strangers: what is in one must be within the tables of the model."""
-    prompt, model = voice.prompt, spec.token_model
-    fits = voice.timbre.shape == (spec.decoder.timbre,)
-    if spec.speaker_aware:
-        fits &= voice.speaker is not None and voice.speaker.shape == (model.text_features,)
-    if prompt is not None:
-        features = prompt.text_features
-        fits &= bool((prompt.phones < model.phones).all() and (prompt.tokens < model.codes).all())
-        fits &= features is None or features.shape[1] == model.text_features
-    if not fits:
-        raise VoiceError(
-            f"The voice {voice.name!r} holds values that no {spec.name} voice has: its file is "
-            f"damaged, or was tampered with. Clone again."
-        )
-
-
-def _joined(
-    prompt: Floats | None, prompt_phones: int, features: Floats | None, phones: int
-) -> Floats | None:
-    """Text features of prompt and sentence, zeros where one has none; None if neither has."""
-    if prompt is None and features is None:
-        return None
-    width = (features if prompt is None else prompt).shape[1]  # type: ignore[union-attr]
-    if prompt is None:
-        prompt = np.zeros((prompt_phones, width), dtype=np.float32)
-    if features is None:
-        features = np.zeros((phones, width), dtype=np.float32)
-    return np.concatenate([prompt, features])
 
 
 def _reference(item: str | Path | Audio | Reference, text: str, language: str) -> Reference:

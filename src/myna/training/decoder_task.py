@@ -335,7 +335,7 @@ class DecoderTask:
         assert isinstance(generator, SourceFilter)
         controls = generator.controls(z, timbre)
         octaves, voiced = source.octaves, source.voiced
-        made = generator.sound(controls, MIDDLE_HZ * octaves.exp2(), voiced, source.grain)
+        made, _ = generator.sound(controls, MIDDLE_HZ * octaves.exp2(), voiced, source.grain)
         return made, decoder_losses.pitch(controls, octaves, voiced)
 
     def _spoken(

@@ -18,8 +18,9 @@ from myna.checkpoints.store import open_model
 from myna.datatypes import Sampling
 from myna.engines import load_engine
 from myna.engines.base import DecodeRequest, TokenRequest
-from myna.engines.torch_engine import TorchEngine, generate
-from myna.engines.torch_stepping import EagerStepper, GraphStepper
+from myna.engines.generating import generate
+from myna.engines.torch_engine import TorchEngine
+from myna.engines.torch_stepping import EagerStepper, GraphStepper, Slots
 from myna.errors import ConfigError, EngineError
 from myna.nets.cache import GrowingCache
 from myna.nets.token_model import TokenModel
@@ -147,15 +148,15 @@ class TestSteppers:
         alone = []
         for request in asked:
             room = len(request[0]) + len(request[2]) + 12
-            stepper = EagerStepper(net, slots=1, capacity=room, lanes=lanes)
-            logits = [stepper.start(0, *request)]
+            stepper = EagerStepper(net, slots=1, lanes=lanes)
+            logits = [stepper.start(0, *request, room)]
             for step in range(12):
                 logits += stepper.step([0], [step], [len(request[2]) + step])
             alone.append(logits)
-        stepper = EagerStepper(net, slots=7, capacity=333, lanes=lanes)
+        stepper = EagerStepper(net, slots=7, lanes=lanes)
         slots = random.permutation(7)[: len(asked)].tolist()
         for slot, request, logits in zip(slots, asked, alone, strict=True):
-            assert torch.equal(stepper.start(slot, *request), logits[0])
+            assert torch.equal(stepper.start(slot, *request, 333), logits[0])
         for step in range(12):
             present = random.permutation(len(asked)).tolist()
             places = [len(asked[index][2]) + step for index in present]
@@ -167,7 +168,7 @@ class TestSteppers:
     def test_three_caches_one_model(self, net: TokenModel) -> None:
         asked = requests(3)
         capacity = 100
-        eager = EagerStepper(net, slots=4, capacity=capacity, lanes=2)
+        eager = EagerStepper(net, slots=4, lanes=2)
         graph = GraphStepper(net, slots=4, capacity=capacity, graph=False)
         growing = [GrowingCache() for _ in asked]
         slots = [2, 0, 3]
@@ -177,8 +178,8 @@ class TestSteppers:
             features = None if features is None else torch.from_numpy(features)
             batched = None if features is None else features[None]
             plain = net.prefill(phones[None], batched, prompt[None], cache)[0]
-            close(eager.start(slot, phones, features, prompt), plain)
-            close(graph.start(slot, phones, features, prompt), plain)
+            close(eager.start(slot, phones, features, prompt, capacity), plain)
+            close(graph.start(slot, phones, features, prompt, capacity), plain)
         random = np.random.default_rng(1)
         for step in range(20):
             present = [0, 1, 2] if step < 10 else [2, 0]  # the one in the middle leaves
@@ -200,8 +201,9 @@ class TestSteppers:
         found = []
         for before in (0.0, torch.inf):
             stepper = GraphStepper(net, slots=2, capacity=60, graph=False)
-            stepper.start(1, phones, torch.full((9, SPEC.text_features), before), torch.arange(30))
-            stepper.start(1, phones, None, prompt)
+            features = torch.full((9, SPEC.text_features), before)
+            stepper.start(1, phones, features, torch.arange(30), 60)
+            stepper.start(1, phones, None, prompt, 60)
             found.append(stepper.step([1], [5], [4]))
         assert torch.isfinite(found[1]).all()
         assert torch.equal(*found)
@@ -210,10 +212,10 @@ class TestSteppers:
         asked = requests()
         found = []
         for stepper in (
-            EagerStepper(net, slots=3, capacity=200, lanes=2),
+            EagerStepper(net, slots=3, lanes=2),
             GraphStepper(net, slots=3, capacity=200, graph=False),
         ):
-            said = dict(generate(stepper, 3, asked, SPEC))
+            said = dict(generate(Slots(stepper, SPEC), asked))
             found.append([said[index].ids.tolist() for index in range(len(asked))])
         assert found[0] == found[1]
 
@@ -224,9 +226,13 @@ class Scripted:
     def __init__(self, likeliest: list[int]) -> None:
         self.script = iter(likeliest)
         self.positions: list[int] = []
+        self.idle = [0, 1]
 
-    def start(self, slot: int, *_: Any) -> torch.Tensor:
+    def start(self, slot: int, *_: Any, **__: Any) -> torch.Tensor:
         return self._next()
+
+    def free(self, slot: int) -> None:
+        self.idle.append(slot)
 
     def step(self, slots: Any, tokens: Any, positions: Any) -> torch.Tensor:
         self.positions += positions
@@ -246,7 +252,7 @@ class TestEnding:
             sampling=Sampling(repetition_penalty=1.0, **settings),
         )
         self.stepper = Scripted(likeliest)
-        ((index, tokens),) = generate(self.stepper, 2, [request], SPEC)
+        ((index, tokens),) = generate(Slots(self.stepper, SPEC), [request])
         assert index == 0
         return tokens.ids.tolist(), tokens.ended
 

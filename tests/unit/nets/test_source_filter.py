@@ -8,7 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 # ruff: noqa: E402 - the rest can be imported only with torch
 
-from myna.nets.source_filter import Controls, SourceFilter, pulses
+from myna.nets.source_filter import Controls, SourceFilter, periods, turned
+from myna.nets.source_filter import pulses as _pulses
 from myna.specs import SourceFilterSpec
 
 SPEC = SourceFilterSpec(channels=16, feedforward=24, layers=2, bands=32)
@@ -37,6 +38,11 @@ def grain(frames=FRAMES):
     return torch.randn(1, frames * HOP, generator=torch.Generator().manual_seed(1))
 
 
+def pulses(hertz, hop, rate):
+    steps = periods(hertz, hop, rate)
+    return _pulses(steps, turned(steps))
+
+
 def hertz(value):
     return torch.full((1, FRAMES), value)
 
@@ -48,16 +54,16 @@ ALL, NONE = torch.ones(1, FRAMES), torch.zeros(1, FRAMES)
 @torch.inference_mode()
 def test_open_filters_change_nothing(net):
     noise = grain()
-    heard = net.sound(controls(SILENT, 0.0), hertz(100.0), ALL, noise)
+    heard, _ = net.sound(controls(SILENT, 0.0), hertz(100.0), ALL, noise)
     torch.testing.assert_close(heard[:, INSIDE], noise[:, INSIDE], atol=2e-5, rtol=0)
-    heard = net.sound(controls(0.0, SILENT), hertz(100.0), ALL, noise)
+    heard, _ = net.sound(controls(0.0, SILENT), hertz(100.0), ALL, noise)
     expected = pulses(hertz(100.0), HOP, RATE)
     torch.testing.assert_close(heard[:, INSIDE], expected[:, INSIDE], atol=5e-5, rtol=0)
 
 
 @torch.inference_mode()
 def test_without_a_voice_there_are_no_pulses(net):
-    heard = net.sound(controls(0.0, SILENT), hertz(100.0), NONE, grain())
+    heard, _ = net.sound(controls(0.0, SILENT), hertz(100.0), NONE, grain())
     assert heard.abs().max() < 1e-6
 
 
@@ -93,7 +99,7 @@ def test_hours_of_pulses_stay_in_phase():
 def test_gains_are_what_bands_say_and_phases_are_the_least(net):
     """An exponential slope over bands, and all sound after the pulse, none before it."""
     slope = -torch.arange(SPEC.bands) / 4.0
-    heard = net.sound(controls(slope, SILENT), hertz(100.0), ALL, grain())[0].numpy()
+    heard = net.sound(controls(slope, SILENT), hertz(100.0), ALL, grain())[0][0].numpy()
     source = pulses(hertz(100.0), HOP, RATE)[0].numpy()
     part = slice(RATE // 4, RATE // 4 + RATE // 2)
     made, plain = (np.abs(np.fft.rfft(x[part] * np.hanning(RATE // 2))) for x in (heard, source))
@@ -112,9 +118,10 @@ def test_lengths_and_neighbours(net):
     latents = torch.randn(2, 6, 9, generator=torch.Generator().manual_seed(2))
     timbre = torch.randn(2, 5, 1, generator=torch.Generator().manual_seed(3))
     noise = torch.randn(2, 9 * SPEC.hop, generator=torch.Generator().manual_seed(4))
-    both = net(latents, timbre, noise)
-    assert both.shape == (2, 1, 9 * SPEC.hop)
-    alone = net(latents[1:], timbre[1:], noise[1:])
+    both, turns = net(latents, timbre, noise)
+    assert both.shape == (2, 9 * SPEC.hop)
+    assert turns.shape == (2, 9 * SPEC.oversampling)
+    alone, _ = net(latents[1:], timbre[1:], noise[1:])
     torch.testing.assert_close(both[1:], alone, atol=1e-6, rtol=1e-4)
     named = net.controls(latents, timbre)
     assert named.voice.shape == (2, 9 * SPEC.oversampling)
@@ -124,7 +131,7 @@ def test_lengths_and_neighbours(net):
 def test_gradients_reach_filters_but_need_no_pitch(net):
     latents = torch.randn(1, 6, FRAMES // 2, generator=torch.Generator().manual_seed(2))
     timbre = torch.randn(1, 5, 1, generator=torch.Generator().manual_seed(3))
-    made = net.sound(net.controls(latents, timbre), hertz(120.0), ALL, grain())
+    made, _ = net.sound(net.controls(latents, timbre), hertz(120.0), ALL, grain())
     made.square().mean().backward()
     assert net.filters.weight.grad.abs().sum() > 0
     assert net.first.weight.grad.abs().sum() > 0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import toy
-from myna.datatypes import Audio, Delivery, Reference, Sampling, Speech, Voice
+from myna.datatypes import Audio, Delivery, Pacing, Reference, Sampling, Speech, Voice
 from myna.errors import (
     ConfigError,
     ModelNotFoundError,
@@ -23,6 +23,7 @@ from myna.synthesis import cloning
 from myna.synthesis.speaker import Myna
 
 SEEDED = Sampling(seed=3)
+SENTENCES = Pacing(sentences=True)
 RATES = [16_000, 22_050, 24_000, 32_000, 44_100]
 
 
@@ -49,7 +50,9 @@ class TestSpeaking:
     def test_stream_pieces_are_what_speak_returns(self, myna: Myna, voice: Voice) -> None:
         for delivery in (Delivery(), Delivery(rate=22_050, pause=0.123, speed=1.2)):
             whole = myna.speak(toy.TEXT, voice, sampling=SEEDED, delivery=delivery)
-            pieces = list(myna.stream(toy.TEXT, voice, sampling=SEEDED, delivery=delivery))
+            pieces = list(
+                myna.stream(toy.TEXT, voice, sampling=SEEDED, delivery=delivery, pacing=SENTENCES)
+            )
             assert len(pieces) == toy.SENTENCES
             assert {piece.rate for piece in pieces} == {whole.audio.rate}
             np.testing.assert_array_equal(
@@ -177,7 +180,8 @@ class TestSpeaking:
     ) -> None:
         tone = (np.sin(np.arange(32_000) / 9) * 0.3).astype(np.float32)
         monkeypatch.setattr(myna.engine, "decode", lambda asked: tone * np.float32(asked.part > 0))
-        pieces = list(myna.stream(toy.TEXT, voice, delivery=Delivery(pause=0)))
+        delivery = Delivery(pause=0)
+        pieces = list(myna.stream(toy.TEXT, voice, delivery=delivery, pacing=SENTENCES))
         assert not pieces[0].samples.any()
         for piece in pieces[1:]:
             np.testing.assert_allclose(piece.samples, tone, atol=1e-6)

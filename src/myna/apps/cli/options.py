@@ -78,7 +78,9 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--engine", choices=ENGINES, default="auto", help="what computes")
     group.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 ... (default: auto)")
     group.add_argument(
-        "--precision", default="auto", help="float32, float16 or bfloat16 (default: auto)"
+        "--precision",
+        default="auto",
+        help="float32, int8 (engine onnx), float16 or bfloat16 (torch) (default: auto)",
     )
 
 

@@ -139,7 +139,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--format", choices=_FORMATS, help="with '-o -' (default: wav); raw is 16-bit PCM, mono"
     )
     group.add_argument(
-        "--stream", action="store_true", help="with '-o -': write each sentence as it is done"
+        "--stream", action="store_true", help="with '-o -': write speech while it is made"
     )
     group.add_argument(
         "--report", type=Path, metavar="FILE.json", help="write how it went: seed, timings and more"
@@ -235,8 +235,8 @@ def _stream(myna: Myna, utterance: Utterance, given: argparse.Namespace, console
         _write(out, piece, _RAW)
         out.flush()
         spoken += piece.seconds
-        console.progress(f"{count} sentences, {console.seconds - ready:.1f} s")
-    console.say(f"{count} sentences, {_summary(spoken, console.seconds - ready)}")
+        console.progress(f"{spoken:.1f} s of speech, {console.seconds - ready:.1f} s")
+    console.say(_summary(spoken, console.seconds - ready))
 
 
 def _write(out: BinaryIO, audio: Audio, container: str) -> None:

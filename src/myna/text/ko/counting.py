@@ -9,7 +9,7 @@ from myna.text.ko.numbers import cardinal, native
 from myna.text.ko.words import any_of
 from myna.text.traced import Match
 
-NUMBER = r"[0-9]{1,3}(?:,[0-9]{3})++(?![0-9])|[0-9]++"
+NUMBER = r"[0-9]{1,3}(?>(?:,[0-9]{3})+)(?![0-9])|[0-9]++"
 """A pattern of whole numbers, with commas or without."""
 START = r"(?<![0-9])(?<![0-9][.,])"
 """A pattern of where they begin."""
@@ -26,7 +26,7 @@ _PARTICLE = (
 def counted_pattern() -> str:
     """A pattern of a number, or a range of two, and a native counter."""
     return (
-        rf"{START}(?:(?P<first>{NUMBER}) ?{TILDE} ?)?+(?P<number>{NUMBER})(?P<gap> ?)"
+        rf"{START}(?>(?:(?P<first>{NUMBER}) ?{TILDE} ?)?)(?P<number>{NUMBER})(?P<gap> ?)"
         rf"(?P<counter>{any_of('native_counters')})(?={_PARTICLE}|[^가-힣]|$)"
     )
 

@@ -71,7 +71,7 @@ _IMPROVED_TABLE = _table(_IMPROVED_NAMES)
 
 _SCHEME = re.compile("(?<![A-Za-z])[A-Za-z]{3,5}://")
 _POINT_IN_ADDRESS = re.compile(r"(?<=[A-Za-z0-9])\.(?=[A-Za-z]{2})")
-_WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]++(?:-[A-Za-z]++)?+")
+_WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]++(?>(?:-[A-Za-z]++)?)")
 
 
 def _known(match: Match) -> str:

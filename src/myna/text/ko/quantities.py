@@ -17,7 +17,7 @@ Rule = tuple[re.Pattern[str], Callable[[Match], str], str]
 """What is written, its words, and the name of the rule."""
 
 _END = "(?![0-9])"
-_AMOUNT = rf"(?:{NUMBER})(?:\.[0-9]++)?+"
+_AMOUNT = rf"(?:{NUMBER})(?>(?:\.[0-9]++)?)"
 _SCALE = "[십백천만억조]"
 _CURRENCIES = {
     "$": ("달러", "센트"),
@@ -172,12 +172,12 @@ def _rules() -> list[tuple[str, Callable[[Match], str], str]]:
         (rf"{START}[0-9]{{1,9}}(?:\.[0-9]{{1,9}}){{2,}}{_END}", _version, "version"),
         # quantities
         (
-            rf"(?:US)?(?P<currency>[$₩€¥£]) ?(?P<number>{_AMOUNT})(?P<scale> ?{_SCALE}+)?+",
+            rf"(?:US)?(?P<currency>[$₩€¥£]) ?(?P<number>{_AMOUNT})(?>(?P<scale> ?{_SCALE}+)?)",
             _currency,
             "currency",
         ),
         (
-            rf"{START}(?P<number>{_AMOUNT})(?P<scale> ?{_SCALE}+)?+ ?(?P<currency>[$₩€¥£元])",
+            rf"{START}(?P<number>{_AMOUNT})(?>(?P<scale> ?{_SCALE}+)?) ?(?P<currency>[$₩€¥£元])",
             _currency,
             "currency",
         ),

@@ -1,0 +1,264 @@
+"""One utterance on its way through an engine: requests, sentences of sound, and their order.
+
+Letters in shapes: N samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from myna.audio import joining, loudness
+from myna.audio.resample import HANN_SINC, resample
+from myna.datatypes import (
+    Audio,
+    SemanticTokens,
+    Sentence,
+    SentenceReport,
+    Speech,
+    SpeechReport,
+    Timing,
+    Utterance,
+    Voice,
+)
+from myna.engines.base import DecodeRequest, Engine, Floats, TokenRequest
+from myna.engines.randomness import draw_seed
+from myna.errors import VoiceError
+from myna.specs import FamilySpec
+from myna.synthesis.script import Line, lines
+
+if TYPE_CHECKING:
+    from myna.text import Polyphones
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rendered:
+    """A sentence that was decoded."""
+
+    samples: Floats
+    report: SentenceReport
+
+
+_SLOWEST, _FASTEST = 0.5, 2.0
+"""The speeds of a `Delivery`, which a change of rate inside a text does not leave."""
+
+
+class Script:
+    """One utterance, prepared.
+
+    Args:
+        before: of the same text in pieces, sentences that others of its scripts have.
+        seed: of its randomness, if other than the utterance says.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        utterance: Utterance,
+        polyphones: Polyphones | None,
+        *,
+        before: int = 0,
+        seed: int | None = None,
+    ) -> None:
+        voice = utterance.voice
+        if voice.model != engine.fingerprint:
+            raise VoiceError(
+                f"The voice {voice.name!r} was made by other weights (family {voice.family}) than "
+                f"the ones loaded (family {engine.spec.name}). Load that model, or clone again."
+            )
+        _check_fit(voice, engine.spec)
+        self._engine, self._utterance = engine, utterance
+        self.lines: list[Line] = lines(engine, utterance, polyphones)
+        self._before = before
+        if seed is None:
+            seed = utterance.sampling.seed
+        self.seed = draw_seed() if seed is None else seed
+        self.rate = utterance.delivery.rate or engine.spec.rate
+        self.pause = utterance.delivery.pause
+
+    def requests(self) -> list[TokenRequest]:
+        voice, sampling = self._utterance.voice, self._utterance.sampling
+        prompt = voice.prompt
+        requests = []
+        for part, line in enumerate(self.lines, self._before):
+            phones, features = line.phones, line.text_features
+            if prompt is not None:
+                features = _joined(prompt.text_features, len(prompt.phones), features, len(phones))
+                phones = np.concatenate([prompt.phones, phones])
+            if self._engine.spec.speaker_aware:
+                assert voice.speaker is not None, "checked with the fit of the voice"
+                features = np.repeat(voice.speaker[None], len(phones), axis=0)
+            tokens = np.zeros(0, dtype=np.int64) if prompt is None else prompt.tokens
+            requests.append(
+                TokenRequest(
+                    phones=phones,
+                    text_features=features,
+                    sounds=line.sounds,
+                    prompt=tokens,
+                    sampling=sampling,
+                    seed=self.seed,
+                    part=part,
+                )
+            )
+        return requests
+
+    def decoding(self, index: int) -> DecodeRequest:
+        """How a sentence is to sound; its tokens are still to come."""
+        line, delivery = self.lines[index], self._utterance.delivery
+        return DecodeRequest(
+            phones=line.phones,
+            timbre=self._utterance.voice.timbre,
+            speed=min(max(delivery.speed * line.sentence.rate, _SLOWEST), _FASTEST),
+            noise_scale=delivery.noise_scale,
+            seed=self.seed,
+            part=self._before + index,
+        )
+
+    def render(self, index: int, tokens: SemanticTokens) -> Rendered:
+        """Decode a sentence, at the wanted rate and not above full scale."""
+        line, spec = self.lines[index], self._engine.spec
+        samples = self._engine.decode(replace(self.decoding(index), tokens=tokens.ids))
+        peak = float(np.abs(samples).max())
+        if peak > 1 and not spec.steady:
+            samples = samples / np.float32(peak)
+        if self.rate != spec.rate:
+            samples = resample(Audio(samples, spec.rate), self.rate, HANN_SINC).samples
+        if spec.steady:
+            samples = loudness.limited(samples)
+        report = SentenceReport(
+            text=line.sentence.source.strip(),
+            phones=len(line.phones),
+            tokens=len(tokens.ids),
+            seconds=len(samples) / self.rate,
+            ended=tokens.ended,
+        )
+        return Rendered(samples, report)
+
+    def assemble(self, rendered: Sequence[Rendered]) -> Speech:
+        """The whole of it."""
+        track, pieces = Track(self.rate, self.pause), []
+        for line, piece in zip(self.lines, rendered, strict=True):
+            samples = piece.samples if self._engine.spec.steady else track.levelled(piece.samples)
+            pieces += [track.silence(line.sentence), track.add(samples)]
+        pieces.append(track.end())
+        timings = tuple(
+            Timing(start / self.rate, start / self.rate + piece.report.seconds, piece.report.text)
+            for start, piece in zip(track.starts, rendered, strict=True)
+        )
+        warnings = tuple(
+            f"The model did not end this sentence and was stopped after "
+            f"{piece.report.seconds:.1f} s: {piece.report.text}"
+            for piece in rendered
+            if not piece.report.ended
+        )
+        warnings += tuple(dict.fromkeys(_ignored(line.sentence for line in self.lines)))
+        return Speech(
+            audio=Audio(np.concatenate(pieces), self.rate),
+            sentences=tuple(line.sentence for line in self.lines),
+            timings=timings,
+            report=SpeechReport(
+                model=self._engine.fingerprint,
+                seed=self.seed,
+                sentences=tuple(piece.report for piece in rendered),
+                warnings=warnings,
+            ),
+        )
+
+
+class Track:
+    """Lays sentences one after another, whether they come at once or piece by piece.
+
+    Between two there is a pause, or the one that the caller wrote; the latter also at the end.
+
+    Args:
+        rate: in Hz.
+        pause: usual one, in seconds.
+    """
+
+    def __init__(self, rate: int, pause: float) -> None:
+        self._rate, self._pause = rate, pause
+        self._level: float | None = None
+        self._silent = 0.0
+        self._length = 0
+        self._written: float | None = None
+        """Pause that the caller wrote behind the last sentence."""
+        self.starts: list[int] = []
+        """Sample at which each sentence starts."""
+
+    def silence(self, sentence: Sentence) -> Floats:
+        """What lies before this sentence, which is the next."""
+        between = self._pause if self._written is None else self._written
+        silence = self._silence(between if self.starts else 0.0)
+        silence = np.concatenate([silence, self._silence(sentence.pause_before)])
+        self._length += len(silence)
+        self.starts.append(self._length)
+        self._written = sentence.pause_after
+        return silence
+
+    def levelled(self, samples: Floats) -> Floats:
+        """A whole sentence near the loudness of the first one that was heard."""
+        if self._level is None:
+            level = loudness.loudness(samples, self._rate)
+            self._level = level if np.isfinite(level) else None  # silence sets no level
+        (gain,) = loudness.match([samples], self._rate, target=self._level)
+        matched: Floats = samples * np.float32(gain)
+        return matched
+
+    def add(self, samples: Floats) -> Floats:
+        """More of the sentence; the same samples."""
+        self._length += len(samples)
+        return samples
+
+    def end(self) -> Floats:
+        """What lies behind the last sentence."""
+        return self._silence(self._written or 0.0)
+
+    def _silence(self, seconds: float) -> Floats:
+        silence = joining.pause(self._silent, seconds, self._rate)
+        self._silent += seconds
+        return silence
+
+
+def _ignored(sentences: Iterable[Sentence]) -> Iterator[str]:
+    """What the caller wrote, and nobody hears."""
+    for sentence in sentences:
+        for unread in sentence.unread:
+            yield f"Not spoken, because no rule can read it: {unread.text}"
+        for style in sentence.styles:
+            yield f"The model has no {style.name} {style.value!r}; it speaks as ever."
+        if sentence.pitch:
+            yield f"The model cannot shift its pitch ({sentence.pitch:+g} semitones were asked)."
+
+
+def _check_fit(voice: Voice, spec: FamilySpec) -> None:
+    """Voice files come from strangers: what is in one must be within the tables of the model."""
+    prompt, model = voice.prompt, spec.token_model
+    fits = voice.timbre.shape == (spec.decoder.timbre,)
+    if spec.speaker_aware:
+        fits &= voice.speaker is not None and voice.speaker.shape == (model.text_features,)
+    if prompt is not None:
+        features = prompt.text_features
+        fits &= bool((prompt.phones < model.phones).all() and (prompt.tokens < model.codes).all())
+        fits &= features is None or features.shape[1] == model.text_features
+    if not fits:
+        raise VoiceError(
+            f"The voice {voice.name!r} holds values that no {spec.name} voice has: its file is "
+            f"damaged, or was tampered with. Clone again."
+        )
+
+
+def _joined(
+    prompt: Floats | None, prompt_phones: int, features: Floats | None, phones: int
+) -> Floats | None:
+    """Text features of prompt and sentence, zeros where one has none; None if neither has."""
+    if prompt is None and features is None:
+        return None
+    width = (features if prompt is None else prompt).shape[1]  # type: ignore[union-attr]
+    if prompt is None:
+        prompt = np.zeros((prompt_phones, width), dtype=np.float32)
+    if features is None:
+        features = np.zeros((phones, width), dtype=np.float32)
+    return np.concatenate([prompt, features])

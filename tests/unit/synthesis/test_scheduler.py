@@ -1,0 +1,185 @@
+"""Many texts on one engine: what each hears, who comes first, and what is refused."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from myna.datatypes import Audio, Pacing, Sampling, Utterance
+from myna.errors import BusyError, CancelledError, DeadlineError, EngineError, TextError
+from myna.synthesis.scheduler import Limits, Scheduler
+from myna.synthesis.speaker import Myna
+
+TEXTS = ("Good morning to you.", "Birds say what they hear. So does this one.", "Once.", "No!")
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Myna:
+    return Myna.load("tiny")
+
+
+@pytest.fixture
+def scheduler(tiny: Myna) -> Iterator[Scheduler]:
+    with Scheduler(tiny.engine) as found:
+        yield found
+
+
+def utterance(tiny: Myna, number: int, **settings: Any) -> Utterance:
+    names = list(tiny.voices)
+    voice = tiny.voice(names[number % len(names)])
+    text = settings.pop("text", TEXTS[number % len(TEXTS)])
+    return Utterance(text=text, voice=voice, sampling=Sampling(seed=number), **settings)
+
+
+def samples(pieces: Any) -> np.ndarray:
+    return np.concatenate([piece.samples for piece in pieces])
+
+
+def test_everybody_hears_what_they_hear_alone(tiny: Myna, scheduler: Scheduler) -> None:
+    alone = [samples(scheduler.submit(utterance(tiny, number))) for number in range(6)]
+    jobs = [scheduler.submit(utterance(tiny, number)) for number in reversed(range(6))]
+    for job, expected in zip(jobs, reversed(alone), strict=True):
+        np.testing.assert_array_equal(samples(job), expected)
+
+
+def test_a_failure_touches_no_other(
+    tiny: Myna, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = samples(scheduler.submit(utterance(tiny, 0)))
+    rendering = tiny.engine.rendering
+
+    def broken(request: Any) -> Any:
+        if request.seed == 1:
+            raise ZeroDivisionError
+        return rendering(request)
+
+    monkeypatch.setattr(tiny.engine, "rendering", broken)
+    silent = scheduler.submit(utterance(tiny, 3, text="😀"))
+    failing, good = scheduler.submit(utterance(tiny, 1)), scheduler.submit(utterance(tiny, 0))
+    with pytest.raises(TextError):
+        samples(silent)
+    with pytest.raises(EngineError, match="ZeroDivisionError"):
+        samples(failing)
+    np.testing.assert_array_equal(samples(good), expected)
+
+
+def test_numbers_that_are_none_fail_one_request(
+    tiny: Myna, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import myna.engines.onnx_engine as onnx_engine
+
+    expected = samples(scheduler.submit(utterance(tiny, 0)))
+    take = onnx_engine.Drawing.take
+
+    def broken(drawing: Any, logits: np.ndarray) -> None:
+        wrong = drawing._random._bits.state["state"]["key"][0] == 1
+        take(drawing, logits * np.float32(np.nan) if wrong and drawing.count > 5 else logits)
+
+    monkeypatch.setattr(onnx_engine.Drawing, "take", broken)
+    jobs = [scheduler.submit(utterance(tiny, number)) for number in (1, 0)]
+    with pytest.raises(EngineError, match="no numbers"):
+        samples(jobs[0])
+    np.testing.assert_array_equal(samples(jobs[1]), expected)
+
+
+def test_who_came_first_is_heard_first_and_nobody_waits_for_the_longest(
+    tiny: Myna, scheduler: Scheduler
+) -> None:
+    order: list[str] = []
+
+    def listen(name: str, job: Any) -> None:
+        for _ in job:
+            order.append(name)  # noqa: PERF401 - as they come
+        order.append(f"{name} over")
+
+    long = scheduler.submit(utterance(tiny, 0, text=" ".join(TEXTS * 4)))
+    short = scheduler.submit(utterance(tiny, 0))
+    threads = [
+        threading.Thread(target=listen, args=each) for each in (("long", long), ("short", short))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert order[0] == "long"
+    assert order.index("short over") < order.index("long over")
+
+
+def test_the_queue_has_an_end(tiny: Myna) -> None:
+    limits = Limits(waiting=1, saying=1)
+    with Scheduler(tiny.engine, limits=limits) as scheduler:
+        jobs = [scheduler.submit(utterance(tiny, 1))]
+        with pytest.raises(BusyError, match="Try again later"):  # noqa: PT012
+            for _ in range(4):
+                jobs.append(scheduler.submit(utterance(tiny, 1)))  # noqa: PERF401
+        assert 2 <= len(jobs) <= 3
+        for job in jobs:
+            assert samples(job).any()
+        assert samples(scheduler.submit(utterance(tiny, 1))).any()
+
+
+def test_who_is_too_late_is_told(tiny: Myna) -> None:
+    with Scheduler(tiny.engine, limits=Limits(saying=1)) as scheduler:
+        first = scheduler.submit(utterance(tiny, 1))
+        late = scheduler.submit(utterance(tiny, 0), within=0.0)
+        with pytest.raises(DeadlineError):
+            samples(late)
+        assert samples(first).any()
+        assert samples(scheduler.submit(utterance(tiny, 0), within=60.0)).any()
+
+
+def test_cancelling_makes_room(tiny: Myna) -> None:
+    with Scheduler(tiny.engine, limits=Limits(saying=1)) as scheduler:
+        long = scheduler.submit(utterance(tiny, 0, text=" ".join(TEXTS * 20)))
+        assert next(iter(long)).samples.any()  # and leaves
+        assert samples(scheduler.submit(utterance(tiny, 1))).any()
+        waiting = [scheduler.submit(utterance(tiny, 0, text=" ".join(TEXTS * 20)))]
+        waiting += [scheduler.submit(utterance(tiny, 0))]
+        waiting[1].cancel()
+        with pytest.raises(CancelledError):
+            samples(waiting[1])
+        waiting[0].cancel()
+
+
+def test_closing_ends_all(tiny: Myna) -> None:
+    scheduler = Scheduler(tiny.engine, limits=Limits(saying=1))
+    jobs = [scheduler.submit(utterance(tiny, 0, text=" ".join(TEXTS * 20))) for _ in range(2)]
+    assert next(iter(jobs[0])).samples.any()
+    scheduler.close()
+    with pytest.raises(CancelledError):
+        samples(jobs[1])
+    with pytest.raises(EngineError, match="closed"):
+        scheduler.submit(utterance(tiny, 0))
+
+
+def test_what_nobody_fetches_is_not_made(tiny: Myna) -> None:
+    with Scheduler(tiny.engine, limits=Limits(unheard=1.0)) as scheduler:
+        pacing = Pacing(first=0.2, longest=0.5)
+        asleep = scheduler.submit(utterance(tiny, 0, text=" ".join(TEXTS * 4)), pacing=pacing)
+        awake = scheduler.submit(utterance(tiny, 1))
+        assert samples(awake).any()
+        assert asleep.unheard < 2.5
+        pieces: list[Audio] = list(asleep)
+        assert sum(piece.seconds for piece in pieces) > 8
+
+
+def test_what_needs_too_much_memory_is_refused_and_the_rest_waits(tiny: Myna) -> None:
+    def need(seconds: float) -> Utterance:
+        asked = utterance(tiny, 0)
+        return Utterance(
+            text=asked.text,
+            voice=asked.voice,
+            sampling=Sampling(seed=0, longest_seconds=seconds),
+        )
+
+    pacing = Pacing(longest=0.5)
+    # A cache of 12 kB for each of 25 positions per second, and what decoding takes.
+    with Scheduler(tiny.engine, limits=Limits(memory=112 << 20)) as scheduler:
+        jobs = [scheduler.submit(need(5.0), pacing=pacing) for _ in range(3)]
+        assert all(samples(job).any() for job in jobs)
+        with pytest.raises(EngineError, match="shorter sentences"):
+            samples(scheduler.submit(need(60.0), pacing=pacing))
