@@ -19,6 +19,8 @@ _HOMES = {
     "Myna": "myna.synthesis.speaker",
     "Audio": "myna.datatypes",
     "Delivery": "myna.datatypes",
+    "Guard": "myna.datatypes",
+    "Pacing": "myna.datatypes",
     "Reference": "myna.datatypes",
     "Sampling": "myna.datatypes",
     "Speech": "myna.datatypes",
@@ -28,15 +30,27 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
-    from myna.datatypes import Audio, Delivery, Reference, Sampling, Speech, Utterance, Voice
+    from myna.datatypes import (
+        Audio,
+        Delivery,
+        Guard,
+        Pacing,
+        Reference,
+        Sampling,
+        Speech,
+        Utterance,
+        Voice,
+    )
     from myna.errors import MynaError
     from myna.synthesis.speaker import Myna
 
 __all__ = [
     "Audio",
     "Delivery",
+    "Guard",
     "Myna",
     "MynaError",
+    "Pacing",
     "Reference",
     "Sampling",
     "Speech",

@@ -29,6 +29,8 @@ VOICE_FORMAT = 1
 CONTAINERS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
 """Endings of the files we write, and libsndfile's names of container and coding."""
 
+MOST_RETRIES = 16
+
 _WRITE_BLOCK = 1 << 16
 """Samples given to libsndfile at once: its Vorbis encoder overflows the stack on minutes."""
 
@@ -299,6 +301,26 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """Choices a caller may make about listening to what was made, and saying it again. Safe to
+    share between threads."""
+
+    check: bool = True
+    """Listen to each sentence."""
+    retries: int = 2
+    """How often a sentence that did not come out well is said again, 0 to 16; the best is kept."""
+    least_score: float | None = None
+    """Clearness, -100 to 0, below which a sentence is said again even if all its words are there.
+    Higher is clearer speech, and more work. None is the model's own."""
+
+    def __post_init__(self) -> None:
+        _whole("retries", self.retries)
+        in_range("retries", self.retries, 0, MOST_RETRIES)
+        if self.least_score is not None:
+            in_range("least_score", self.least_score, -100.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pacing:
     """How speech is cut into pieces while it is made. Safe to share between threads."""
 
@@ -490,6 +512,13 @@ class SentenceReport:
     """Duration of its speech, without the pause."""
     ended: bool
     """False if the model did not end the sentence and was stopped."""
+    coverage: float | None = None
+    """Share of its words that our recogniser hears, 0 to 1; None if nobody listened, or in a
+    language that it does not know well enough."""
+    missing: tuple[str, ...] = ()
+    """The other words."""
+    retries: int = 0
+    """How often it was said again; the best is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

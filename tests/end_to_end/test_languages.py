@@ -121,7 +121,7 @@ def test_what_is_left_out_leaves_its_pauses_and_a_warning(voice: str) -> None:
     (first, second) = report["timings"]
     assert first["start"] == pytest.approx(1.5, abs=1e-3)
     assert second["start"] - first["end"] == pytest.approx(3.0, abs=1e-3)
-    assert "Привет" in report["warnings"][0]
+    assert any("Привет" in warning for warning in report["warnings"])
 
 
 def test_a_stranger_cannot_hide_a_lexicon_that_is_none(voice: str) -> None:

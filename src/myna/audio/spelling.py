@@ -108,6 +108,30 @@ def spell(
     return np.where(ids == SILENCE, SILENCE, tokens), middles[way].astype(np.float32)
 
 
+def moved(
+    tokens: Ids, spec: SpellingSpec, random: np.random.Generator, pitch: float, loudness: float
+) -> Ids:
+    """Tokens (T,) with some levels one off; sounds stay, and so does silence.
+
+    Args:
+        tokens: of `spell`.
+        spec: of the tokens.
+        random: what is drawn from.
+        pitch, loudness: up to which share of tokens, itself drawn, gets another level.
+    """
+    rest, loud = np.divmod(tokens, len(spec.loudness) + 1)
+    sounds, high = np.divmod(rest, len(spec.pitch) + 1)
+    for levels, most, share in (
+        (high, len(spec.pitch), pitch),
+        (loud, len(spec.loudness), loudness),
+    ):
+        wrong = random.random(len(tokens)) < random.uniform(0, share)
+        levels += wrong * random.choice((-1, 1), len(tokens))
+        levels.clip(0, most, out=levels)
+    changed = (sounds * (len(spec.pitch) + 1) + high) * (len(spec.loudness) + 1) + loud
+    return np.where(sounds == SILENCE, tokens, changed)
+
+
 def meaning(spec: SpellingSpec, codes: int) -> Floats:
     """What tokens stand for, as a decoder reads it: (codes, `SpellingSpec.content`)."""
     table = np.zeros((codes, spec.content), dtype=np.float32)

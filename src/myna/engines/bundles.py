@@ -82,11 +82,13 @@ def open_bundle(folder: Path) -> Bundle | None:
     return Bundle(path=folder, precision=facts["precision"], files=files)
 
 
-def chosen(folder: Path, precision: str) -> str:
+def chosen(folder: Path, precision: str, usual: str) -> str:
     """In what to compute with a model folder, one of `myna.engines.graphs.PRECISIONS`.
 
     Args:
-        precision: "auto" for what a bundle says of itself, and float32 for any other folder.
+        folder: of the model.
+        precision: "auto" for what a bundle says of itself, and `usual` for any other folder.
+        usual: of the family, see `FamilySpec.precision`.
 
     Raises:
         ConfigError: there is no such precision.
@@ -99,7 +101,7 @@ def chosen(folder: Path, precision: str) -> str:
         )
     bundle = open_bundle(folder)
     if precision == "auto":
-        return graphs.FLOAT32 if bundle is None else bundle.computes
+        return usual if bundle is None else bundle.computes
     return precision
 
 

@@ -53,7 +53,7 @@ class OnnxEngine:
         folder: the family's weights.
         threads: that a computation may use; by default as many as this process has cores.
         precision: "float32" or "int8", in which the token model computes; "auto" is what the
-            folder was exported for, or float32.
+            folder was exported for, or else what is usual of the family.
 
     Raises:
         ModelNotFoundError: there are no graphs of the family.
@@ -67,7 +67,7 @@ class OnnxEngine:
         self.fingerprint: str = folder.fingerprint
         self._folder = folder
         self._threads = threads or cores()
-        self._precision = bundles.chosen(folder.path, precision)
+        self._precision = bundles.chosen(folder.path, precision, self.spec.precision)
         self._graphs = graphs.open_graphs(self.spec, folder.path, precision=self._precision)
         self._part = lru_cache(maxsize=None)(self._open_part)
 

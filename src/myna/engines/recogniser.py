@@ -21,6 +21,7 @@ from torch import Tensor
 from myna.audio import alignment
 from myna.audio.filterbank import fbank
 from myna.audio.resample import HIGH_QUALITY, resample
+from myna.engines.hearing import windows
 from myna.errors import AudioError, CheckpointError, ConfigError, ModelNotFoundError, TextError
 from myna.files import replacing, sha256
 from myna.nets.conformer import Conformer
@@ -61,9 +62,6 @@ _STRETCH = 20
 """Frames of sounds that `Alignment.worst` looks at together: 0.4 s, a word or two."""
 
 PACKAGED = Path(__file__).parent / "data" / "recogniser.safetensors"
-
-_WINDOW, _CONTEXT = 1200, 160
-"""Frames of the filter bank heard at once, and how many of them at each inner end are context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,23 +251,6 @@ class Recogniser:
         part = bands[None, start:end]
         sounds: Tensor = self._net(part, torch.tensor([end - start])).sounds[0]
         return sounds[(first - start) // 2 : -(-(last - start) // 4) * 2]
-
-
-def windows(frames: int) -> list[tuple[int, int, int, int]]:
-    """Cut so many frames of the filter bank: (start, end, first, last) of each piece.
-
-    Frames from `start` to `end` are heard, and the result is kept from `first` to `last`, so that
-    the pieces kept follow one another, and each has context on both sides.
-    """
-    pieces: list[tuple[int, int, int, int]] = []
-    first = 0
-    while True:
-        start = max(0, first - _CONTEXT)
-        if start + _WINDOW >= frames:
-            return [*pieces, (start, frames, first, frames)]
-        last = start + _WINDOW - _CONTEXT
-        pieces.append((start, start + _WINDOW, first, last))
-        first = last
 
 
 def pack(weights: Mapping[str, Tensor], spec: ConformerSpec, path: str | Path) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 import myna
 from myna.audio.recordings import read
@@ -99,17 +97,18 @@ class Voiced:
         speaker = self._model.load()
         assert isinstance(self._voice, Voice), "prepared"
         before = time.perf_counter()
-        pieces, first_sound = [], None
-        for piece in speaker.stream(
+        pieces = speaker.stream(
             sentence.text, self._voice, language=sentence.language, sampling=self._sampling
-        ):
-            pieces.append(piece)
-            if first_sound is None:
-                first_sound = time.perf_counter() - before
+        )
+        with closing(pieces):
+            if next(pieces, None) is None:
+                raise EngineError("The model gave no audio.")
+        first_sound = time.perf_counter() - before
+        before = time.perf_counter()
+        audio = speaker.speak(
+            sentence.text, self._voice, language=sentence.language, sampling=self._sampling
+        ).audio
         seconds = time.perf_counter() - before
-        if not pieces:
-            raise EngineError("The model gave no audio.")
-        audio = Audio(np.concatenate([piece.samples for piece in pieces]), pieces[0].rate)
         endless = audio.seconds >= self._sampling.longest_seconds
         note = f"It did not end within {self._sampling.longest_seconds:g} s." if endless else ""
         return Spoken(audio, seconds, first_sound, note)

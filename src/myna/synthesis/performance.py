@@ -71,6 +71,7 @@ class Script:
             )
         _check_fit(voice, engine.spec)
         self._engine, self._utterance = engine, utterance
+        self.text = utterance.text
         self.lines: list[Line] = lines(engine, utterance, polyphones)
         self._before = before
         if seed is None:
@@ -153,6 +154,12 @@ class Script:
             f"{piece.report.seconds:.1f} s: {piece.report.text}"
             for piece in rendered
             if not piece.report.ended
+        )
+        warnings += tuple(
+            f"Some words are hard to hear in {piece.report.text!r}, after {piece.report.retries} "
+            f"retries: {', '.join(piece.report.missing)}"
+            for piece in rendered
+            if piece.report.missing
         )
         warnings += tuple(dict.fromkeys(_ignored(line.sentence for line in self.lines)))
         return Speech(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from myna.checkpoints.store import open_model
 from myna.datatypes import (
     Audio,
     Delivery,
+    Guard,
     Pacing,
     Reference,
     Sampling,
@@ -20,12 +22,14 @@ from myna.datatypes import (
 )
 from myna.engines import load_engine
 from myna.engines.base import Engine
+from myna.engines.hearing import Hearing
 from myna.engines.polyphones import open_g2pw
 from myna.errors import ConfigError, VoiceError
 from myna.synthesis import cloning
 from myna.synthesis.growing import scripts
 from myna.synthesis.performance import Rendered, Script
 from myna.synthesis.streaming import stream
+from myna.synthesis.takes import said
 
 if TYPE_CHECKING:
     from myna.text import Polyphones
@@ -155,6 +159,7 @@ class Myna:
         markup: str = "auto",
         improved: bool | None = None,
         lexicon: str = "",
+        guard: Guard | None = None,
         progress: Progress | None = None,
     ) -> Speech:
         """Say a text of any length.
@@ -162,6 +167,8 @@ class Myna:
         Sentences are decoded together where the engine can; the result is the same as alone.
         The arguments are the fields of `Utterance`; a voice may also be the name of one that comes
         with the model, or a file. By default it is the first one that comes with the model.
+        Our recogniser listens to each sentence, and one that it does not hear well is said again,
+        as `guard` allows.
 
         Raises:
             TextError: there is nothing to say, or in a language the model does not speak.
@@ -173,8 +180,10 @@ class Myna:
         )
         script = Script(self.engine, utterance, self.polyphones)
         rendered: dict[int, Rendered] = {}
-        for index, tokens in self.engine.generate(script.requests()):
-            rendered[index] = script.render(index, tokens)
+        for index, piece in said(
+            self.engine, script, utterance.voice, guard or Guard(), lambda: self._hearing
+        ):
+            rendered[index] = piece
             if progress is not None:
                 progress(len(rendered), len(script.lines))
         return script.assemble([rendered[index] for index in range(len(script.lines))])
@@ -192,13 +201,14 @@ class Myna:
         improved: bool | None = None,
         lexicon: str = "",
         pacing: Pacing | None = None,
-    ) -> Iterator[Audio]:
+    ) -> Generator[Audio, None, None]:
         """Say a text piece by piece, as it is made; the first piece comes before the first sentence
         is known to its end.
 
-        With a seed, the pieces together are what `speak` returns: up to rounding with a family that
-        looks ahead only so far (`tiny`); with others in whole sentences (`Pacing.sentences`), and
-        nearly so without, see docs/speed.md. Closing the iterator stops all work on it.
+        Nobody listens before you do: no sentence is said again. With a seed, the pieces together
+        are what `speak` returns without retries: up to rounding with a family that looks ahead only
+        so far (`tiny`); with others in whole sentences (`Pacing.sentences`), and nearly so without,
+        see docs/speed.md. Closing the iterator stops all work on it.
 
         Args:
             text: a whole one; or pieces that are written while it is spoken, broken anywhere. Each
@@ -216,6 +226,10 @@ class Myna:
         if isinstance(text, str):
             return stream(self.engine, [Script(self.engine, utterance, self.polyphones)], plan)
         return stream(self.engine, scripts(self.engine, utterance, text, self.polyphones), plan)
+
+    @cached_property
+    def _hearing(self) -> Hearing:
+        return Hearing.load()
 
     def voice(self, voice: Voice | str | Path | None = None) -> Voice:
         """A voice by its name in `voices`, or from a file; by default the first of `voices`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 
 import numpy as np
 
@@ -182,7 +182,7 @@ class Telling:
 
 def stream(
     engine: Engine, scripts: Iterable[Script], pacing: Pacing, clock: Clock = time.monotonic
-) -> Iterator[Audio]:
+) -> Generator[Audio, None, None]:
     """Speak scripts, one after another, as one text; arguments as `Telling`.
 
     Whoever closes the iterator half-way stops all work on it at once.

@@ -20,13 +20,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from myna.audio.spelling import moved
 from myna.checkpoints import recognise, store
 from myna.errors import CheckpointError, ConfigError, TrainingError
 from myna.nets.decoder import Decoder, Latents
 from myna.nets.discriminator import Discriminator
 from myna.nets.mel import at_least_single, log_mel, margin, spectrogram
 from myna.nets.source_filter import MIDDLE_HZ, SourceFilter
-from myna.specs import DecoderSpec, SourceFilterSpec
+from myna.specs import DecoderSpec, SourceFilterSpec, SpellingSpec
 from myna.training import decoder_losses
 from myna.training.decoder_batches import collate, cut, inside
 from myna.training.decoder_losses import DecoderLosses
@@ -64,6 +65,13 @@ class DecoderSettings:
     dropout: float = 0.1
     """In the reference encoder and the prior encoder. Published: 0.1, but none in the prior encoder
     of families with a speaker vector."""
+    wrong_pitch: float = 0.0
+    wrong_loudness: float = 0.0
+    """Of families whose tokens are spelled: up to which share of a clip's tokens, drawn for each
+    clip, has its level of pitch or loudness moved by one. What a token model draws is not always
+    what was said; a decoder that was never wrong takes each level for the word."""
+    always_right: float = 0.35
+    """Share of clips that are left alone."""
     groups: tuple[ParameterGroup, ...] = ()
     """Share of the learning rate, by names that start with `decoder.`; given, they take the place
     of `text_scale`. What makes semantic tokens never moves."""
@@ -75,6 +83,9 @@ class DecoderSettings:
             raise ConfigError(f"text_scale is {self.text_scale}; give 0 to 1.")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"dropout is {self.dropout}; give 0 to below 1.")
+        for name in ("wrong_pitch", "wrong_loudness", "always_right"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; give 0 to 1.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,8 +138,15 @@ class DecoderTask:
     name = _NET
     averaged: tuple[str, ...] = (_NET,)
 
-    def __init__(self, spec: DecoderSpec, settings: DecoderSettings) -> None:
-        self.spec = spec
+    def __init__(
+        self,
+        spec: DecoderSpec,
+        settings: DecoderSettings,
+        spelling: SpellingSpec | None = None,
+    ) -> None:
+        if (settings.wrong_pitch or settings.wrong_loudness) and spelling is None:
+            raise ConfigError("wrong_pitch and wrong_loudness are for tokens that are spelled.")
+        self.spec, self._spelling = spec, spelling
         self.settings = settings
         self.decoder = Decoder(spec, training=True, dropout=settings.dropout)
         for name in _FROZEN:
@@ -172,6 +190,7 @@ class DecoderTask:
     def forward(self, batch: Batch, draws: Draws) -> Slices:
         """A slice of every row is made again; where it starts is drawn."""
         analysis, length = self.spec.spectrogram, self.settings.slice_frames
+        batch = self._misread(batch, draws)
         samples, magnitudes, mask = self._heard(batch)
         places = (batch["frames"] - length + 1).clamp(min=1)
         start = (draws.uniform("slice", samples) * places).long().minimum(places - 1)
@@ -268,6 +287,19 @@ class DecoderTask:
                     )
                 )
         return made
+
+    def _misread(self, batch: Batch, draws: Draws) -> Batch:
+        """With some levels of tokens moved, as the settings say."""
+        settings, spelling = self.settings, self._spelling
+        if spelling is None or not (settings.wrong_pitch or settings.wrong_loudness):
+            return batch
+        tokens = batch["tokens"].cpu().numpy().copy()
+        for row, own in enumerate(tokens):
+            random = draws.numpy(row, "levels")
+            if random.random() >= settings.always_right:
+                own[:] = moved(own, spelling, random, settings.wrong_pitch, settings.wrong_loudness)
+        changed = torch.from_numpy(tokens).to(batch["tokens"].device)
+        return Batch(batch.keys, {**batch.tensors, "tokens": changed})
 
     def _heard(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Samples with margins, their magnitudes (B, K, T), and the mask (B, 1, T)."""

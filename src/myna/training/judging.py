@@ -19,7 +19,7 @@ from myna.checkpoints.store import ModelFolder
 from myna.dataset.checking import Hearing, check_sounds
 from myna.dataset.manifest import Clip
 from myna.dataset.speaker_encoders import SpeakerEncoder, open_speaker_encoder
-from myna.datatypes import Audio, Sampling, Voice
+from myna.datatypes import Audio, Guard, Sampling, Voice
 from myna.engines.recogniser import Recogniser
 from myna.errors import AudioError, MissingExtraError, ModelNotFoundError
 from myna.synthesis.speaker import Myna
@@ -105,7 +105,14 @@ def judge(
     sampling = Sampling(seed=seed, longest_seconds=_SECONDS)
     spoken, errors, sounds, alike, ended = [], 0.0, 0, [], 0
     for clip in clips:
-        speech = myna.speak(clip.text, voice, language=clip.language or "auto", sampling=sampling)
+        # The first take: what is judged is the model, not the guard.
+        speech = myna.speak(
+            clip.text,
+            voice,
+            language=clip.language or "auto",
+            sampling=sampling,
+            guard=Guard(check=False),
+        )
         spoken.append(speech.audio)
         ended += all(sentence.ended for sentence in speech.report.sentences)
         if judges.hearing is not None:

@@ -253,7 +253,7 @@ def _task(
         if not judged and isinstance(spec.decoder.generator, SourceFilterSpec):
             # It learnt of spectra alone; judges who know nothing would have to be taught first.
             sounding = replace(sounding, adversarial=False)
-    task = DecoderTask(spec.decoder, sounding)
+    task = DecoderTask(spec.decoder, sounding, spec.token_model.spelling)
     told = recipe.decoder.speakers
     return SpeakerAwareTask(task, told, speakers) if told.asked else task
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from myna.audio.spelling import SILENCE, meaning, spell, units
+from myna.audio.spelling import SILENCE, meaning, moved, spell, units
 from myna.errors import AudioError
 from myna.specs import SpellingSpec
 
@@ -137,3 +137,20 @@ def test_every_token_means_something_of_its_own() -> None:
     assert (np.diff(one[::4, SPEC.sounds]) > 0).all()
     assert (np.diff(one[:4, SPEC.sounds + 1]) > 0).all()
     assert np.abs(used).max() == 1
+
+
+def test_levels_move_by_one_and_sounds_stay() -> None:
+    spec = SpellingSpec()
+    random = np.random.default_rng(0)
+    tokens = random.integers(spec.levels, spec.codes, 2000)
+    tokens[::7] = SILENCE
+    changed = moved(tokens, spec, random, 0.5, 0.9)
+    assert (changed // spec.levels == tokens // spec.levels).all()
+    assert (changed[::7] == SILENCE).all()
+    high, loud = len(spec.pitch) + 1, len(spec.loudness) + 1
+    pitch = changed // loud % high - tokens // loud % high
+    loudness = changed % loud - tokens % loud
+    for levels in (pitch, loudness):
+        assert 0.02 < (levels != 0).mean() < 0.9
+        assert set(np.unique(levels)) == {-1, 0, 1}
+    np.testing.assert_array_equal(moved(tokens, spec, random, 0.0, 0.0), tokens)

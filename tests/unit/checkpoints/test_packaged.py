@@ -99,4 +99,4 @@ def test_the_default_voice_speaks(packaged: Path) -> None:
     myna = Myna.load("toy")
     first, named = myna.speak("Hello."), myna.speak("Hello.", "adam")
     assert first.report.model == named.report.model == store.open_model("toy").fingerprint
-    assert [piece.rate for piece in myna.stream("Hello.")] == [32_000]
+    assert {piece.rate for piece in myna.stream("Hello.")} == {32_000}

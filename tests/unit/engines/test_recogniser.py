@@ -25,7 +25,6 @@ from myna.engines.recogniser import (
     Alignment,
     Recogniser,
     pack,
-    windows,
 )
 from myna.errors import AudioError, CheckpointError, ConfigError, ModelNotFoundError, TextError
 from myna.nets.conformer import Conformer
@@ -111,18 +110,6 @@ def test_rates_are_changed(weights):
     with pytest.raises(AudioError, match="25 ms"):
         recogniser.phones(Audio(np.zeros(900, np.float32), 48_000))
     assert recogniser.phones(noise(1, 44_100))[-1].end <= 1.0
-
-
-@pytest.mark.parametrize("frames", [1, 1200, 1201, 3000, 9999])
-def test_windows_follow_one_another_and_have_context(frames):
-    pieces = windows(frames)
-    assert pieces[0][0] == pieces[0][2] == 0
-    assert pieces[-1][1] == pieces[-1][3] == frames
-    for one, other in pairwise(pieces):
-        assert one[3] == other[2]
-        assert one[1] - one[3] == other[2] - other[0] == 160
-        assert other[0] % 4 == other[2] % 4 == 0
-    assert all(end - start <= 1200 for start, end, _, _ in pieces)
 
 
 def test_a_long_recording_has_every_frame_once(weights):

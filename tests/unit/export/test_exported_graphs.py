@@ -70,7 +70,8 @@ def test_packaged_graphs_say_what_the_nets_say(
     spec = FAMILIES[name]
     monkeypatch.setenv("MYNA_HOME", str(tmp_path))
     folder = _drawn(name, tmp_path / "models")
-    found, expected = OnnxEngine(folder), TorchEngine(folder, device="cpu")
+    found = OnnxEngine(folder, precision="float32")
+    expected = TorchEngine(folder, device="cpu")
     random = np.random.default_rng(0)
     asked = [
         TokenRequest(

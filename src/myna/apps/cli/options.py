@@ -27,6 +27,14 @@ def add_settings(parser: argparse.ArgumentParser, kind: type[Any]) -> None:
     group = parser.add_argument_group(f"{name} settings")
     words = field_docs(kind)
     for each in fields(kind):
+        if each.type == "bool":
+            group.add_argument(
+                _option(each),
+                action=argparse.BooleanOptionalAction,
+                default=each.default,
+                help=_help(words[each.name]),
+            )
+            continue
         shown = each.default if isinstance(each.default, str) else f"{each.default or 0:g}"
         default = "" if each.default in (None, "") else f" (default: {shown})"
         group.add_argument(

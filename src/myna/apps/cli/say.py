@@ -19,7 +19,7 @@ from myna.apps.cli.options import (
     lexicon_text,
     settings,
 )
-from myna.datatypes import Delivery, Sampling, Utterance, Voice, check_recording_path
+from myna.datatypes import Delivery, Guard, Pacing, Sampling, Utterance, Voice, check_recording_path
 from myna.files import replacing
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def add_to(
     add_reading(parser)
     add_settings(parser, Sampling)
     add_settings(parser, Delivery)
+    add_settings(parser, Guard)
+    add_settings(parser, Pacing)
     add_engine_options(parser)
     parser.set_defaults(run=run)
 
@@ -86,6 +88,7 @@ def run(given: argparse.Namespace) -> int:
     """
     _check_output(given)
     sampling, delivery = settings(given, Sampling), settings(given, Delivery)
+    settings(given, Guard), settings(given, Pacing)  # what is wrong with them, before the work
     voice = Voice.load(given.voice) if _is_file(given.voice) else None
     model = given.model or _model_of(voice)
     from myna.checkpoints.store import open_model
@@ -199,6 +202,7 @@ def _speak(myna: Myna, utterance: Utterance, given: argparse.Namespace, console:
         markup=utterance.markup,
         improved=utterance.improved,
         lexicon=utterance.lexicon,
+        guard=settings(given, Guard),
         progress=progress,
     )
     seconds = console.seconds - ready
@@ -227,6 +231,7 @@ def _stream(myna: Myna, utterance: Utterance, given: argparse.Namespace, console
         markup=utterance.markup,
         improved=utterance.improved,
         lexicon=utterance.lexicon,
+        pacing=settings(given, Pacing),
     )
     out, spoken, count, ready = sys.stdout.buffer, 0.0, 0, console.seconds
     for count, piece in enumerate(pieces, 1):

@@ -1,0 +1,115 @@
+"""A script said as often as its sentences need it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cached_property
+
+from myna import text
+from myna.datatypes import Audio, Guard, SemanticTokens, Voice
+from myna.engines.base import Engine
+from myna.engines.hearing import Hearing
+from myna.errors import EngineError
+from myna.synthesis.coverage import Coverage, coverage, trimmed, words_of
+from myna.synthesis.guard import Attempts, Take, part
+from myna.synthesis.performance import Rendered, Script
+from myna.text.sounds import spoken
+
+Listen = Callable[[], Hearing]
+"""The recogniser, made ready when it is first needed."""
+
+
+def said(
+    engine: Engine, script: Script, voice: Voice, guard: Guard, hearing: Listen
+) -> Iterator[tuple[int, Rendered]]:
+    """Each sentence of a script as it is finished, in any order: its number, and the best take.
+
+    Sentences are said together where the engine can; those that did not come out well are said
+    again together.
+
+    Raises:
+        EngineError: the model could not finish; or a sentence has words of the reference in it
+            however often it is said.
+    """
+    listener = _Listener(engine, script, voice, guard, hearing)
+    attempts = [Attempts(guard, engine.spec.least_score) for _ in script.lines]
+    rendered: dict[int, dict[Take, Rendered]] = {index: {} for index in range(len(attempts))}
+    requests = script.requests()
+    while waiting := [index for index, each in enumerate(attempts) if not each.done]:
+        asked = [
+            replace(requests[index], part=part(requests[index].part, attempts[index].next))
+            for index in waiting
+        ]
+        for number, tokens in engine.generate(asked):
+            index = waiting[number]
+            piece = script.render(index, tokens)
+            take = listener.take(index, piece, tokens)
+            attempts[index].add(take)
+            rendered[index][take] = piece
+            if attempts[index].done:
+                best = attempts[index].best
+                found = rendered.pop(index)[best]
+                yield index, listener.finished(index, found, best, attempts[index].retries)
+
+
+class _Listener:
+    def __init__(
+        self, engine: Engine, script: Script, voice: Voice, guard: Guard, hearing: Listen
+    ) -> None:
+        self._engine, self._script, self._voice = engine, script, voice
+        self._guard, self._hearing = guard, hearing
+
+    def take(self, index: int, piece: Rendered, tokens: SemanticTokens) -> Take:
+        audio = Audio(piece.samples, self._script.rate)
+        return Take(
+            audio=audio,
+            tokens=len(tokens.ids),
+            phones=len(self._script.lines[index].phones),
+            ended=tokens.ended,
+            coverage=self._heard(index, audio),
+        )
+
+    def finished(self, index: int, piece: Rendered, best: Take, retries: int) -> Rendered:
+        """The best take, without what is said before the text or behind it."""
+        audio, found = best.audio, best.coverage
+        if found is None:
+            return replace(piece, report=replace(piece.report, retries=retries))
+        if found.extra:
+            shorter = trimmed(audio, found)
+            again = found if shorter is audio else self._heard(index, shorter)
+            if again is not None and again.extra < found.extra and again.share >= found.share:
+                audio, found = shorter, again
+        source = self._script.lines[index].sentence.source
+        if found.leaked:
+            raise EngineError(
+                f"The model says words of the voice's reference in {source.strip()!r}, "
+                f"{retries + 1} times over. Check the words that the voice was cloned with, or "
+                f"clone it without them."
+            )
+        report = replace(
+            piece.report,
+            coverage=found.share,
+            missing=tuple(self._script.text[start:stop] for start, stop in found.missing),
+            retries=retries,
+            seconds=audio.seconds,
+        )
+        return Rendered(audio.samples, report)
+
+    def _heard(self, index: int, audio: Audio) -> Coverage | None:
+        words = words_of(self._script.lines[index].sentence) if self._guard.check else None
+        if words is None:
+            return None
+        return coverage(self._hearing(), audio, words, self._reference)
+
+    @cached_property
+    def _reference(self) -> list[int]:
+        """The sounds of what is said in the voice's reference; none if nobody knows."""
+        prompt = self._voice.prompt
+        if prompt is None:
+            return []
+        spec = self._engine.spec
+        sentence = text.prompt(
+            prompt.text, prompt.language, spec.symbols, improved=spec.improved_reading
+        )
+        return [sound for sound in spoken(sentence) if sound]
