@@ -146,14 +146,14 @@ def test_graphs_without_int8(model: Path, tmp_path: Path) -> None:
 
 def test_how_it_computes(model: Path, tmp_path: Path) -> None:
     assert open_bundle(model) is None
-    assert chosen(model, "auto") == "float32"
-    assert chosen(model, "int8") == "int8"
+    assert chosen(model, "auto", "float32") == "float32"
+    assert chosen(model, "auto", "int8") == chosen(model, "int8", "float32") == "int8"
     with pytest.raises(ConfigError, match="'float16'; on ONNX Runtime it is one of auto, float32"):
-        chosen(model, "float16")
+        chosen(model, "float16", "float32")
     for precision, computed in (("float16", "float32"), ("int8", "int8")):
         found = export_bundle(model, tmp_path / precision, precision=precision)
-        assert (found.computes, chosen(found.path, "auto")) == (computed, computed)
-        assert chosen(found.path, "float32") == "float32"
+        assert (found.computes, chosen(found.path, "auto", "int8")) == (computed, computed)
+        assert chosen(found.path, "float32", "int8") == "float32"
 
 
 def _without(folder: Path) -> None:

@@ -48,9 +48,9 @@ class TritonPythonModel:
             sender = request.get_response_sender()
             try:
                 for piece in self._pieces(request):
-                    if sender.is_cancelled():
-                        break
                     sender.send(_answer(samples=piece.samples, rate=np.array([piece.rate])))
+                    if sender.is_cancelled():  # before work on the next piece
+                        break
             except MynaError as error:
                 sender.send(_refusal(error))
             sender.send(flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
