@@ -27,8 +27,7 @@ from torch import Tensor
 
 from measure import THREADS, peak_gb, prepare, save
 from myna.engines import graphs
-from myna.engines.onnx_caches import FusedCache
-from myna.engines.onnx_engine import _Cache
+from myna.engines.onnx_caches import Cache, FusedCache, PlainCache
 from myna.engines.onnx_sessions import Session
 from myna.engines.torch_stepping import EagerStepper
 from myna.export.fused import fused_step
@@ -101,14 +100,14 @@ class Onnx:
             self.load_seconds = time.perf_counter() - start
 
     @torch.inference_mode()
-    def started(self) -> FusedCache | _Cache:
+    def started(self) -> Cache:
         """A request that was read."""
         cache = GrowingCache()
         phones, features, prompt = inputs()
         logits = self._net.prefill(phones[None], features[None], prompt[None], cache)
         layers = range(len(self._net.layers))
         keys, values = torch.stack([cache._kept[n][0] for n in layers]).unbind(1)
-        kind = _Cache if self._way == "float32" else FusedCache
+        kind = PlainCache if self._way == "float32" else FusedCache
         return kind(self._session, logits[0].numpy(), keys.mT.numpy(), values.numpy())
 
     def run(self) -> float:

@@ -23,7 +23,7 @@ from myna.engines import bundles, graphs
 from myna.engines.base import DecodeRequest, Floats, Ids, TokenRequest
 from myna.engines.drawing import Drawing, check, refuse_spelled
 from myna.engines.generating import generate
-from myna.engines.onnx_caches import FusedCache
+from myna.engines.onnx_caches import Cache, FusedCache, PlainCache
 from myna.engines.onnx_sessions import Session, Tensors, cores
 from myna.engines.rendering import Part, Rendering
 from myna.engines.word_pieces import WordPieces
@@ -35,9 +35,6 @@ from myna.specs import (
     TokenModelSpec,
     encoder_spec,
 )
-
-_BLOCK = 128
-"""Positions by which the cache grows; steps read all of it, what is not used yet under a mask."""
 
 _SLOTS = 64
 """Requests that are said at the same time."""
@@ -114,7 +111,7 @@ class OnnxEngine:
 
     def generation(self) -> "Caches":
         workers = self._threads if self._alone else 1
-        cache = FusedCache if self._precision == graphs.INT8 else _Cache
+        cache = FusedCache if self._precision == graphs.INT8 else PlainCache
         return Caches(self._prefill, self._step, cache, self.spec.token_model, workers)
 
     def decode(self, request: DecodeRequest) -> Floats:
@@ -230,13 +227,13 @@ class Caches:
         self,
         prefill: Session,
         step: Session,
-        cache: "type[_Cache] | type[FusedCache]",
+        cache: type[Cache],
         spec: TokenModelSpec,
         workers: int = 1,
     ) -> None:
         self._prefill, self._step, self._spec = prefill, step, spec
         self._cache, self._workers = cache, workers
-        self._caches: dict[Drawing, _Cache | FusedCache] = {}
+        self._caches: dict[Drawing, Cache] = {}
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -274,46 +271,3 @@ class Caches:
 
     def remove(self, drawing: Drawing) -> None:
         del self._caches[drawing]
-
-
-class _Cache:
-    """Keys and values of one request, written by the graph where they lie.
-
-    The runtime is given the same arrays to read and to write, so that a step copies nothing.
-    """
-
-    def __init__(self, session: Session, logits: Floats, keys: Floats, values: Floats) -> None:
-        self._session, self._logits = session, np.empty_like(logits)
-        self._token, self._position, self._length = (np.zeros(1, dtype=np.int64) for _ in range(3))
-        self._length[0] = keys.shape[3]
-        self._make_room(keys, values)
-
-    def step(self, token: int, position: int) -> Floats:
-        """Add a token -> logits (V,), which the next step overwrites."""
-        if self._length[0] == self._capacity:
-            self._make_room(self._keys, self._values)
-        self._token[0], self._position[0] = token, position
-        self._session.run_bound(self._binding)
-        self._length[0] += 1
-        return self._logits
-
-    def _make_room(self, keys: Floats, values: Floats) -> None:
-        """Go on with copies that have room for more."""
-        length = keys.shape[3]
-        self._capacity = (length // _BLOCK + 1) * _BLOCK
-        layers, heads, width, _ = keys.shape
-        # Zeros, since even what is hidden must be a number.
-        self._keys = np.zeros((layers, heads, width, self._capacity), dtype=np.float32)
-        self._values = np.zeros((layers, heads, self._capacity, width), dtype=np.float32)
-        self._keys[..., :length], self._values[:, :, :length] = keys, values
-        self._binding = self._bound()
-
-    def _bound(self) -> Any:
-        kept = [array for pair in zip(self._keys, self._values, strict=True) for array in pair]
-        layers = len(self._keys)
-        past, become = (graphs.cache_names(layers, state) for state in ("past", "kept"))
-        given = {"token": self._token, "position": self._position, "length": self._length}
-        return self._session.bind(
-            {**given, **dict(zip(past, kept, strict=True))},
-            {"logits": self._logits, **dict(zip(become, kept, strict=True))},
-        )

@@ -31,6 +31,8 @@ Clock = Callable[[], float]
 _GROWTH = 1.5
 """Of pieces, where the caller leaves it to the machine: what is said may not depend on how busy it
 is."""
+_PATIENCE = 0.05
+"""Seconds between two looks at who waits while nobody can be served."""
 _SOON = 1.0
 """Seconds of sound left below which a listener comes before those who have more."""
 _FLOAT = 4
@@ -95,11 +97,13 @@ class Job:
         try:
             while (found := self.waiting.get()) is not None:
                 if isinstance(found, MynaError):
+                    self.waiting.put(found)  # for whoever iterates again
                     raise found
                 with self._lock:
                     self._unheard -= found.seconds
                 self.wake()
                 yield found
+            self.waiting.put(None)
         finally:
             self.cancel()
 
@@ -163,9 +167,11 @@ class Scheduler:
         self.limits = limits or Limits()
         self._queue: deque[Job] = deque()
         self._changed = threading.Condition()
-        self._closing = False
+        self._closing = self._arrived = False
         self._numbers = 0
         self._speakers: list[_Speaker] = []
+        self._next: tuple[Job, Script, _Need] | None = None
+        """The first of the queue once it was read, if it has to wait for memory."""
         self._thread = threading.Thread(target=self._run, name="myna-scheduler", daemon=True)
         self._thread.start()
 
@@ -199,6 +205,7 @@ class Scheduler:
                     f"later."
                 )
             self._queue.append(job)
+            self._arrived = True
             self._changed.notify()
         return job
 
@@ -220,27 +227,22 @@ class Scheduler:
             self._changed.notify()
 
     def _run(self) -> None:
-        generation = self._engine.generation()
+        generation, worked = self._engine.generation(), True
         while True:
             with self._changed:
-                while not (self._closing or self._queue or self._busy()):
-                    self._changed.wait()
+                if not (worked or self._arrived or self._closing):
+                    # Sound may be fetched, a text cancelled, or its time be over.
+                    self._changed.wait(_PATIENCE if self._queue or self._speakers else None)
                 if self._closing:
                     break
+                self._arrived = False
             self._clear()
             self._admit(generation)
-            self._turn(generation)
+            worked = self._turn(generation)
         for speaker in list(self._speakers):
             self._drop(speaker, CancelledError("The scheduler was closed."))
         for job in self._queue:
             job.waiting.put(CancelledError("The scheduler was closed."))
-
-    def _busy(self) -> bool:
-        """Whether there is anything to do for those who speak."""
-        return any(
-            speaker.job.cancelled.is_set() or speaker.job.unheard < self.limits.unheard
-            for speaker in self._speakers
-        )
 
     def _clear(self) -> None:
         """Drop who was cancelled or is too late."""
@@ -264,8 +266,10 @@ class Scheduler:
                     return
                 job = self._queue[0]
             try:
-                script = Script(self._engine, job.utterance, self._polyphones)
-                need = _need(script, job.pacing, self._engine.spec)
+                if self._next is None or self._next[0] is not job:
+                    script = Script(self._engine, job.utterance, self._polyphones)
+                    self._next = job, script, _need(script, job.pacing, self._engine.spec)
+                _, script, need = self._next
                 alone = need.kept + need.decoding
                 if alone > self.limits.memory:
                     raise EngineError(
@@ -291,30 +295,32 @@ class Scheduler:
         with self._changed:
             self._queue.remove(job)
 
-    def _turn(self, generation: Generation) -> None:
-        """One piece of sound for who needs it most, or a token for several."""
-        first: list[_Speaker] = []
+    def _turn(self, generation: Generation) -> bool:
+        """One piece of sound for who needs it most, or a token for several; False if there was
+        nothing to do."""
+        chosen: list[_Speaker] = []
         for speaker in sorted(self._speakers, key=_Speaker.need):
             if speaker.job.unheard >= self.limits.unheard:
                 continue
             if not self._started(speaker, generation):
                 continue
             if speaker.telling.ready:
-                if not first:
+                if not chosen:
                     self._piece(speaker)
-                    return
+                    return True
                 continue
-            first.append(speaker)
-            if len(first) == min(self.limits.together, generation.together):
+            chosen.append(speaker)
+            if len(chosen) == min(self.limits.together, generation.together):
                 break
-        drawings = [each.telling.drawing for each in first if each.telling.drawing is not None]
+        drawings = [each.telling.drawing for each in chosen if each.telling.drawing is not None]
         if not drawings:
-            return
+            return False
         try:
             generation.advance(drawings)
         except Exception as error:  # noqa: BLE001 - it is told to those whom it concerns
-            for speaker in first:
+            for speaker in chosen:
                 self._drop(speaker, _told(error))
+        return True
 
     def _started(self, speaker: _Speaker, generation: Generation) -> bool:
         """Begin its next sentence if there is one, and room; end it if there is none."""

@@ -24,7 +24,8 @@ from myna.checkpoints.store import open_model, tensors
 from myna.datatypes import Sampling
 from myna.engines import graphs, load_engine
 from myna.engines.base import DecodeRequest, Engine, TokenRequest
-from myna.engines.onnx_engine import OnnxEngine, _Cache
+from myna.engines.onnx_caches import PlainCache
+from myna.engines.onnx_engine import OnnxEngine
 from myna.engines.onnx_sessions import folded
 from myna.engines.torch_engine import TorchEngine
 from myna.errors import (
@@ -104,7 +105,7 @@ class TestTokens:
         logits, keys, values = engine._prefill.run(
             phones=phones, features=features, prompt=tokens[:5]
         )
-        cache = _Cache(engine._step, logits, keys, values)
+        cache = PlainCache(engine._step, logits, keys, values)
         found = [logits, *(cache.step(tokens[at], at).copy() for at in range(5, 60))]
         with torch.inference_mode():
             whole = net.predict(

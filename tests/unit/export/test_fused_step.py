@@ -18,7 +18,7 @@ pytest.importorskip("onnxruntime")
 # ruff: noqa: E402 - the rest can be imported only with these
 
 from myna.engines.graphs import Graph
-from myna.engines.onnx_caches import _BLOCK, FusedCache
+from myna.engines.onnx_caches import FusedCache
 from myna.engines.onnx_sessions import Session
 from myna.export.fused import fused_step
 from myna.nets.cache import GrowingCache
@@ -71,7 +71,7 @@ def test_it_is_the_net(net: TokenModel, tmp_path: Path, prompt: int) -> None:
     tokens = [int(token) for token in np.random.default_rng(0).integers(0, SPEC.codes, 510)]
     kept = cache(net, tmp_path, quantised=False, prompt=tokens[:prompt])
     found = [kept.step(tokens[at], at).copy() for at in range(prompt, len(tokens))]
-    assert PHONES + len(tokens) > _BLOCK
+    assert PHONES + len(tokens) > FusedCache._BLOCK
     np.testing.assert_allclose(np.stack(found), whole(net, tokens)[prompt:], atol=3e-5)
 
 
