@@ -10,28 +10,27 @@ Letters in shapes as in `myna.engines.base`, and H heads, D head width, C capaci
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.audio.filter_maps import filter_maps
-from myna.checkpoints.store import ModelFolder, ears, open_model, tensors
+from myna.checkpoints.store import ModelFolder, ears, open_model
 from myna.datatypes import SemanticTokens
 from myna.engines import bundles, graphs
 from myna.engines.base import DecodeRequest, Floats, Ids, TokenRequest
 from myna.engines.drawing import Drawing, check, refuse_spelled
 from myna.engines.generating import generate
+from myna.engines.graph_weights import part_opener, tables_of
 from myna.engines.onnx_caches import Cache, FusedCache, PlainCache
-from myna.engines.onnx_sessions import Session, Tensors, cores
+from myna.engines.onnx_sessions import Session, cores
 from myna.engines.rendering import Part, Rendering
 from myna.engines.word_pieces import WordPieces
 from myna.errors import EngineError
 from myna.specs import (
     FamilySpec,
     RobertaSpec,
-    SourceFilterSpec,
     TokenModelSpec,
     encoder_spec,
 )
@@ -66,7 +65,7 @@ class OnnxEngine:
         self._threads = threads or cores()
         self._precision = bundles.chosen(folder.path, precision, self.spec.precision)
         self._graphs = graphs.open_graphs(self.spec, folder.path, precision=self._precision)
-        self._part = lru_cache(maxsize=None)(self._open_part)
+        self._part = part_opener(folder)
 
     def ears(self) -> str:
         return ears(self._folder)
@@ -186,31 +185,10 @@ class OnnxEngine:
         return WordPieces(open_model(name), encoder_spec(name, RobertaSpec))
 
     def _session(self, name: str, threads: int | None = None) -> Session:
-        tables = _tables(self.spec) if name == graphs.DECODE else {}
+        tables = tables_of(self.spec, name)
         return Session(
             self._graphs[name], self._part, tables=tables, threads=threads or self._threads
         )
-
-    def _open_part(self, part: str) -> Tensors:
-        encoders = {
-            graphs.CONTENT_ENCODER: self.spec.content_encoder,
-            graphs.SPEAKER_ENCODER: self.spec.speaker_encoder,
-            graphs.TEXT_ENCODER: self.spec.text_encoder,
-        }
-        if part not in encoders:
-            return tensors(self._folder, part)
-        name = encoders[part]
-        assert name is not None, "a family without an encoder has no graph that reads its weights"
-        return tensors(open_model(name), "weights")
-
-
-def _tables(spec: FamilySpec) -> dict[str, Floats]:
-    """What is computed with that is in no file of weights, by its name in a graph."""
-    generator = spec.decoder.generator
-    if not isinstance(generator, SourceFilterSpec):
-        return {}
-    maps = filter_maps(generator)
-    return {f"{graphs.DECODER}.generator.{name}": table for name, table in maps.items()}
 
 
 class Caches:

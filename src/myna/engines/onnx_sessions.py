@@ -58,7 +58,7 @@ class Session:
         options.enable_mem_reuse = False
         self._name = graph.path.stem
         graph.check()
-        weights = _weights(graph.weights, parts, tables)
+        weights = weights_of(graph.weights, parts, tables)
         values = [runtime.OrtValue.ortvalue_from_numpy(weight) for weight in weights.values()]
         options.add_external_initializers(list(weights), values)
         try:
@@ -123,10 +123,14 @@ def folded(tensors: Tensors, name: str) -> Floats:
     return kernel
 
 
-def _weights(
+def weights_of(
     names: Sequence[str], parts: Part, tables: Mapping[str, Floats]
 ) -> dict[str, NDArray[Any]]:
-    """All that a graph reads, by its name there, as it lies in memory."""
+    """All that a graph reads, by its name there, as it lies in memory.
+
+    Raises:
+        CheckpointError: the weights lack one.
+    """
     found: dict[str, NDArray[Any]] = {}
     for name in names:
         matrix, _, kind = name.rpartition(".")

@@ -3,17 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from myna.audio.filter_maps import filter_maps
-from myna.checkpoints.store import ModelFolder, open_model, tensors
+from myna.checkpoints.store import ModelFolder
 from myna.engines import graphs
-from myna.engines.base import Floats
-from myna.engines.onnx_sessions import folded
+from myna.engines.graph_weights import part_opener, tables_of
+from myna.engines.onnx_sessions import weights_of
 from myna.errors import CheckpointError, ConfigError
 from myna.extras import require
 from myna.files import replacing
-from myna.specs import SourceFilterSpec
 
 
 def weighted(folder: ModelFolder, graph: str) -> Any:
@@ -41,7 +37,7 @@ def weighted(folder: ModelFolder, graph: str) -> Any:
         )
     found[graph].check()
     model = onnx.load(found[graph].path, load_external_data=False)
-    weights = _Weights(folder)
+    weights = weights_of(found[graph].weights, part_opener(folder), tables_of(folder.family, graph))
     for tensor in model.graph.initializer:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             weight = weights[tensor.name]
@@ -66,36 +62,3 @@ def write_weighted(folder: ModelFolder, graph: str, out: Path) -> None:
     model = weighted(folder, graph)
     with replacing(out) as temporary:
         temporary.write_bytes(model.SerializeToString(deterministic=True))
-
-
-class _Weights:
-    """What graphs of one model read, by its name in a graph."""
-
-    def __init__(self, folder: ModelFolder) -> None:
-        self._folder = folder
-        family = folder.family
-        generator = family.decoder.generator
-        maps = filter_maps(generator) if isinstance(generator, SourceFilterSpec) else {}
-        self._tables = {f"{graphs.DECODER}.generator.{name}": maps[name] for name in maps}
-        self._encoders = {
-            graphs.CONTENT_ENCODER: family.content_encoder,
-            graphs.SPEAKER_ENCODER: family.speaker_encoder,
-            graphs.TEXT_ENCODER: family.text_encoder,
-        }
-        self._parts: dict[str, Any] = {}
-
-    def __getitem__(self, name: str) -> Floats:
-        if name in self._tables:
-            return np.asarray(self._tables[name], dtype=np.float32)
-        part, _, inner = name.partition(".")
-        if part not in self._parts:
-            encoder = self._encoders.get(part)
-            self._parts[part] = (
-                tensors(self._folder, part)
-                if encoder is None
-                else tensors(open_model(encoder), "weights")
-            )
-        try:
-            return folded(self._parts[part], inner)
-        except KeyError:
-            raise CheckpointError(f"The weights of the {part} lack {inner}.") from None
