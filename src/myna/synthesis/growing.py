@@ -20,43 +20,72 @@ _MOST = 20_000
 """Characters without an end of a sentence after which what there is, is said."""
 
 
+class Growing:
+    """Makes scripts of the sentences of a text as they become complete.
+
+    The last one known may still go on, so it waits for the next, or for the end.
+
+    Args:
+        utterance: its text does not count.
+    """
+
+    def __init__(
+        self, engine: Engine, utterance: Utterance, polyphones: Polyphones | None = None
+    ) -> None:
+        self._engine, self._polyphones = engine, polyphones
+        self._utterance = replace(utterance, markup="plain")
+        seed = utterance.sampling.seed
+        self._seed = draw_seed() if seed is None else seed
+        self._said, self._waiting = 0, ""
+
+    def add(self, piece: str) -> Script | None:
+        """More of the text, broken anywhere; what is complete now, if anything.
+
+        Raises:
+            TextError: as `script.lines`.
+        """
+        self._waiting += piece
+        end = _complete(self._engine, self._utterance, self._waiting)
+        if not end:
+            return None
+        script = self._script(self._waiting[:end])
+        self._said, self._waiting = self._said + len(script.lines), self._waiting[end:]
+        return script
+
+    def end(self) -> Script | None:
+        """What is left when the text is over.
+
+        Raises:
+            TextError: in the end there was nothing to say; or as `script.lines`.
+        """
+        try:
+            return self._script(self._waiting)
+        except TextError:
+            # What is left may be a mark or a smile; a text of nothing else is an error.
+            if not self._said:
+                raise
+            return None
+
+    def _script(self, text: str) -> Script:
+        asked = replace(self._utterance, text=text)
+        return Script(self._engine, asked, self._polyphones, before=self._said, seed=self._seed)
+
+
 def scripts(
     engine: Engine,
     utterance: Utterance,
     pieces: Iterable[str],
     polyphones: Polyphones | None = None,
 ) -> Iterator[Script]:
-    """The sentences of a text as they become complete.
-
-    The last one known may still go on, so it waits for the next, or for the end.
-
-    Args:
-        utterance: its text does not count.
-        pieces: of the text, broken anywhere.
-
-    Raises:
-        TextError: in the end there was nothing to say; or as `script.lines`.
-    """
-    sampling = utterance.sampling
-    seed = draw_seed() if sampling.seed is None else sampling.seed
-    utterance = replace(utterance, markup="plain")
-    said, waiting = 0, ""
+    """The sentences of a text as they become complete; see `Growing`."""
+    growing = Growing(engine, utterance, polyphones)
     for piece in pieces:
-        waiting += piece
-        end = _complete(engine, utterance, waiting)
-        if not end:
-            continue
-        asked = replace(utterance, text=waiting[:end])
-        script = Script(engine, asked, polyphones, before=said, seed=seed)
-        said, waiting = said + len(script.lines), waiting[end:]
-        yield script
-    try:
-        last = replace(utterance, text=waiting)
-        yield Script(engine, last, polyphones, before=said, seed=seed)
-    except TextError:
-        # What is left may be a mark or a smile; a text of nothing else is an error.
-        if not said:
-            raise
+        script = growing.add(piece)
+        if script is not None:
+            yield script
+    last = growing.end()
+    if last is not None:
+        yield last
 
 
 def _complete(engine: Engine, utterance: Utterance, waiting: str) -> int:

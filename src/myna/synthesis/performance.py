@@ -71,6 +71,7 @@ class Script:
             )
         _check_fit(voice, engine.spec)
         self._engine, self._utterance = engine, utterance
+        self.voice = voice
         self.text = utterance.text
         self.lines: list[Line] = lines(engine, utterance, polyphones)
         self._before = before
@@ -149,30 +150,39 @@ class Script:
             Timing(start / self.rate, start / self.rate + piece.report.seconds, piece.report.text)
             for start, piece in zip(track.starts, rendered, strict=True)
         )
-        warnings = tuple(
-            f"The model did not end this sentence and was stopped after "
-            f"{piece.report.seconds:.1f} s: {piece.report.text}"
-            for piece in rendered
-            if not piece.report.ended
-        )
-        warnings += tuple(
-            f"Some words are hard to hear in {piece.report.text!r}, after {piece.report.retries} "
-            f"retries: {', '.join(piece.report.missing)}"
-            for piece in rendered
-            if piece.report.missing
-        )
-        warnings += tuple(dict.fromkeys(_ignored(line.sentence for line in self.lines)))
+        sentences = tuple(line.sentence for line in self.lines)
         return Speech(
             audio=Audio(np.concatenate(pieces), self.rate),
-            sentences=tuple(line.sentence for line in self.lines),
+            sentences=sentences,
             timings=timings,
-            report=SpeechReport(
-                model=self._engine.fingerprint,
-                seed=self.seed,
-                sentences=tuple(piece.report for piece in rendered),
-                warnings=warnings,
+            report=summed(
+                self._engine.fingerprint, self.seed, sentences, [each.report for each in rendered]
             ),
         )
+
+
+def summed(
+    model: str, seed: int, sentences: Sequence[Sentence], reports: Sequence[SentenceReport]
+) -> SpeechReport:
+    """How a text went whose sentences went like this.
+
+    Args:
+        model: fingerprint of the weights.
+    """
+    warnings = [
+        f"The model did not end this sentence and was stopped after {report.seconds:.1f} s: "
+        f"{report.text}"
+        for report in reports
+        if not report.ended
+    ]
+    warnings += [
+        f"Some words are hard to hear in {report.text!r}, after {report.retries} retries: "
+        f"{', '.join(report.missing)}"
+        for report in reports
+        if report.missing
+    ]
+    warnings += dict.fromkeys(_ignored(sentences))
+    return SpeechReport(model=model, seed=seed, sentences=tuple(reports), warnings=tuple(warnings))
 
 
 class Track:
@@ -213,6 +223,11 @@ class Track:
         (gain,) = loudness.match([samples], self._rate, target=self._level)
         matched: Floats = samples * np.float32(gain)
         return matched
+
+    @property
+    def length(self) -> int:
+        """Samples so far."""
+        return self._length
 
     def add(self, samples: Floats) -> Floats:
         """More of the sentence; the same samples."""

@@ -13,20 +13,27 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, TypeVar
 
-from myna.datatypes import Audio, Pacing, Utterance, in_range
+from myna.datatypes import Guard, Pacing, Utterance, in_range
 from myna.engines.base import Engine, Generation
 from myna.engines.drawing import longest, most_tokens
+from myna.engines.hearing import Hearing
+from myna.engines.randomness import draw_seed
 from myna.errors import BusyError, CancelledError, DeadlineError, EngineError, MynaError
 from myna.specs import TOKENS_PER_SECOND, FamilySpec
-from myna.synthesis.performance import Script
-from myna.synthesis.streaming import Telling
+from myna.synthesis.growing import Growing
+from myna.synthesis.job import Job
+from myna.synthesis.performance import Script, summed
+from myna.synthesis.streaming import Clock, Telling
 from myna.text import Polyphones
 
 log = logging.getLogger(__name__)
 
-Clock = Callable[[], float]
+Result = TypeVar("Result")
 
 _GROWTH = 1.5
 """Of pieces, where the caller leaves it to the machine: what is said may not depend on how busy it
@@ -42,6 +49,8 @@ _PEAK = 320
 `tiny`."""
 _MARGINS = 3.0
 """Seconds around a piece that are decoded with it, at most."""
+_MOST_PHONES = 512
+"""Of a sentence of a text that is still being written, for which there has to be memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,58 +74,6 @@ class Limits:
         in_range("together", self.together, 1, 10_000)
         in_range("memory", self.memory, 1 << 20, 1 << 50)
         in_range("unheard", self.unheard, 1.0, 3600.0)
-
-
-class Job:
-    """A text on its way: iterate over it, from any thread, for its pieces of sound.
-
-    Leaving the iteration half-way, or `cancel`, stops all work on it.
-    """
-
-    def __init__(self, utterance: Utterance, pacing: Pacing, deadline: float | None) -> None:
-        self.utterance, self.pacing, self.deadline = utterance, pacing, deadline
-        self.cancelled = threading.Event()
-        self.waiting: queue.SimpleQueue[Audio | MynaError | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._unheard = 0.0
-        self.wake: Callable[[], None] = lambda: None
-
-    @property
-    def unheard(self) -> float:
-        """Seconds of sound that nobody has fetched."""
-        return self._unheard
-
-    def __iter__(self) -> Iterator[Audio]:
-        """Pieces as they come.
-
-        Raises:
-            DeadlineError: nothing was heard in time.
-            CancelledError: somebody cancelled it, or the scheduler was closed.
-            MynaError: as `Myna.stream`.
-        """
-        try:
-            while (found := self.waiting.get()) is not None:
-                if isinstance(found, MynaError):
-                    self.waiting.put(found)  # for whoever iterates again
-                    raise found
-                with self._lock:
-                    self._unheard -= found.seconds
-                self.wake()
-                yield found
-            self.waiting.put(None)
-        finally:
-            self.cancel()
-
-    def cancel(self) -> None:
-        """Stop all work on it; of no effect once it is done."""
-        self.cancelled.set()
-        self.wake()
-
-    def give(self, piece: Audio) -> None:
-        """Hand a piece to whoever iterates."""
-        with self._lock:
-            self._unheard += piece.seconds
-        self.waiting.put(piece)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +124,22 @@ class Scheduler:
         self.limits = limits or Limits()
         self._queue: deque[Job] = deque()
         self._changed = threading.Condition()
-        self._closing = self._arrived = False
+        self._asked: deque[tuple[Future[Any], Callable[[], None]]] = deque()
+        self._closing = self._news = False
         self._numbers = 0
         self._speakers: list[_Speaker] = []
-        self._next: tuple[Job, Script, _Need] | None = None
+        self._next: tuple[Job, Iterator[Script | None], _Need] | None = None
         """The first of the queue once it was read, if it has to wait for memory."""
         self._thread = threading.Thread(target=self._run, name="myna-scheduler", daemon=True)
         self._thread.start()
 
     def submit(
-        self, utterance: Utterance, *, pacing: Pacing | None = None, within: float | None = None
+        self,
+        utterance: Utterance,
+        *,
+        pacing: Pacing | None = None,
+        within: float | None = None,
+        guard: Guard | None = None,
     ) -> Job:
         """Say a text as soon as there is room.
 
@@ -184,15 +147,73 @@ class Scheduler:
             utterance: with a seed, if what is said is to be the same again.
             pacing: how long its pieces are.
             within: seconds after which it is given up if nothing was heard of it.
+            guard: listen to its sentences, which are then given whole, and say some again: what is
+                said is what `Myna.speak` says.
 
         Raises:
             BusyError: the queue is full.
             EngineError: the scheduler was closed.
         """
-        pacing = pacing or Pacing()
-        if pacing.growth is None:
-            pacing = replace(pacing, growth=_GROWTH)
-        job = Job(utterance, pacing, None if within is None else self._clock() + within)
+        pacing = replace(pacing or Pacing(), sentences=True) if guard is not None else pacing
+        return self._add(Job(_seeded(utterance), _grown(pacing), self._until(within), guard=guard))
+
+    def open(self, utterance: Utterance, *, pacing: Pacing | None = None) -> Job:
+        """Say a text that is still being written, by `Job.write`, which is as much as `Myna.stream`
+        of its pieces.
+
+        Args:
+            utterance: its own text does not count.
+            pacing: how long the pieces of sound are.
+
+        Raises:
+            BusyError: the queue is full.
+            EngineError: the scheduler was closed.
+        """
+        return self._add(Job(_seeded(utterance), _grown(pacing), growing=True))
+
+    def ask(self, what: Callable[[], Result]) -> Future[Result]:
+        """Do something else with the engine, such as cloning, between two turns.
+
+        Raises:
+            EngineError: the scheduler was closed. What waits then is cancelled.
+        """
+        future: Future[Result] = Future()
+
+        def answer() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(what())
+            except BaseException as error:  # noqa: BLE001 - whoever waits for it hears of it
+                future.set_exception(error)
+
+        with self._changed:
+            if self._closing:
+                raise EngineError("The scheduler is closed.")
+            self._asked.append((future, answer))
+            self._news = True
+            self._changed.notify()
+        return future
+
+    @property
+    def asked(self) -> int:
+        """What waits to be done by `ask`, or is being done."""
+        return len(self._asked)
+
+    @property
+    def waiting(self) -> int:
+        """Texts in the queue."""
+        return len(self._queue)
+
+    @property
+    def saying(self) -> int:
+        """Texts that are being said."""
+        return len(self._speakers)
+
+    def _until(self, within: float | None) -> float | None:
+        return None if within is None else self._clock() + within
+
+    def _add(self, job: Job) -> Job:
         job.wake = self._wake
         with self._changed:
             if self._closing:
@@ -205,7 +226,7 @@ class Scheduler:
                     f"later."
                 )
             self._queue.append(job)
-            self._arrived = True
+            self._news = True
             self._changed.notify()
         return job
 
@@ -222,27 +243,37 @@ class Scheduler:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @cached_property
+    def _hearing(self) -> Hearing:
+        return Hearing.load()
+
     def _wake(self) -> None:
         with self._changed:
+            self._news = True
             self._changed.notify()
 
     def _run(self) -> None:
         generation, worked = self._engine.generation(), True
         while True:
             with self._changed:
-                if not (worked or self._arrived or self._closing):
+                if not (worked or self._news or self._closing):
                     # Sound may be fetched, a text cancelled, or its time be over.
                     self._changed.wait(_PATIENCE if self._queue or self._speakers else None)
                 if self._closing:
                     break
-                self._arrived = False
+                self._news = False
+            if self._asked:
+                self._asked[0][1]()
+                self._asked.popleft()
             self._clear()
             self._admit(generation)
-            worked = self._turn(generation)
+            worked = self._turn(generation) or bool(self._asked)
         for speaker in list(self._speakers):
             self._drop(speaker, CancelledError("The scheduler was closed."))
+        for future, _ in self._asked:
+            future.cancel()
         for job in self._queue:
-            job.waiting.put(CancelledError("The scheduler was closed."))
+            job.end(CancelledError("The scheduler was closed."))
 
     def _clear(self) -> None:
         """Drop who was cancelled or is too late."""
@@ -254,7 +285,7 @@ class Scheduler:
             waiting, self._queue = self._queue, deque()
             for job in waiting:
                 if error := _over(job, now, heard=False):
-                    job.waiting.put(error)
+                    job.end(error)
                 else:
                     self._queue.append(job)
 
@@ -267,9 +298,8 @@ class Scheduler:
                 job = self._queue[0]
             try:
                 if self._next is None or self._next[0] is not job:
-                    script = Script(self._engine, job.utterance, self._polyphones)
-                    self._next = job, script, _need(script, job.pacing, self._engine.spec)
-                _, script, need = self._next
+                    self._next = job, *self._read(job)
+                _, scripts, need = self._next
                 alone = need.kept + need.decoding
                 if alone > self.limits.memory:
                     raise EngineError(
@@ -279,14 +309,54 @@ class Scheduler:
                     )
                 if _together([*self._needs(), need]) > self.limits.memory:
                     return
-                telling = Telling(self._engine, generation, [script], job.pacing, self._clock)
+                telling = Telling(
+                    self._engine,
+                    generation,
+                    scripts,
+                    job.pacing,
+                    self._clock,
+                    guard=job.guard,
+                    hearing=lambda: self._hearing,
+                )
             except Exception as error:  # noqa: BLE001 - one request's failure touches no other
                 self._leave_queue(job)
-                job.waiting.put(_told(error))
+                job.end(_told(error))
                 continue
             self._leave_queue(job)
             self._numbers += 1
             self._speakers.append(_Speaker(job, telling, self._numbers, need))
+
+    def _read(self, job: Job) -> tuple[Iterator[Script | None], _Need]:
+        """Its scripts, and what the longest sentence of them may need."""
+        spec = self._engine.spec
+        if not job.growing:
+            script = Script(self._engine, job.utterance, self._polyphones)
+            return iter([script]), _need(script, job.pacing, spec)
+        prompt = job.utterance.voice.prompt
+        read = 0 if prompt is None else len(prompt.phones) + len(prompt.tokens)
+        seconds = job.utterance.sampling.longest_seconds
+        tokens = min(round(seconds * TOKENS_PER_SECOND), spec.token_model.most_tokens)
+        need = _bytes(read + _MOST_PHONES + tokens, tokens, job.pacing, spec)
+        return self._growing(job), need
+
+    def _growing(self, job: Job) -> Iterator[Script | None]:
+        """The sentences of a text as it is written; None while there is none."""
+        growing = Growing(self._engine, job.utterance, self._polyphones)
+        while True:
+            try:
+                piece = job.text.get_nowait()
+            except queue.Empty:
+                yield None
+                continue
+            script = growing.end() if piece is None else growing.add(piece)
+            if script is not None:
+                if any(len(line.phones) > _MOST_PHONES for line in script.lines):
+                    raise EngineError(
+                        f"A sentence has more than {_MOST_PHONES} phones. Cut it into shorter ones."
+                    )
+                yield script
+            if piece is None:
+                return
 
     def _needs(self) -> list[_Need]:
         return [speaker.need_of for speaker in self._speakers]
@@ -328,7 +398,7 @@ class Scheduler:
             return False
         try:
             if speaker.telling.start():
-                return True
+                return speaker.telling.drawing is not None
             end = speaker.telling.end()
         except Exception as error:  # noqa: BLE001 - one request's failure touches no other
             self._drop(speaker, _told(error))
@@ -344,13 +414,21 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001 - one request's failure touches no other
             self._drop(speaker, _told(error))
             return
+        speaker.job.note(speaker.telling)
         if piece is not None:
             speaker.job.give(piece)
 
     def _drop(self, speaker: _Speaker, error: MynaError | None) -> None:
         self._speakers.remove(speaker)
-        speaker.telling.close()
-        speaker.job.waiting.put(error)
+        job, telling = speaker.job, speaker.telling
+        telling.close()
+        if error is None:
+            seed = job.utterance.sampling.seed
+            assert seed is not None
+            fingerprint = self._engine.fingerprint
+            job.end(None, summed(fingerprint, seed, telling.sentences, telling.reports))
+        else:
+            job.end(error)
 
 
 def _over(job: Job, now: float, *, heard: bool) -> MynaError | None:
@@ -369,17 +447,35 @@ def _told(error: Exception) -> MynaError:
     return EngineError(f"The request failed ({type(error).__name__}); the log says more.")
 
 
+def _seeded(utterance: Utterance) -> Utterance:
+    """With a seed, so that its report can tell it."""
+    if utterance.sampling.seed is not None:
+        return utterance
+    return replace(utterance, sampling=replace(utterance.sampling, seed=draw_seed()))
+
+
+def _grown(pacing: Pacing | None) -> Pacing:
+    pacing = pacing or Pacing()
+    return pacing if pacing.growth is not None else replace(pacing, growth=_GROWTH)
+
+
 def _need(script: Script, pacing: Pacing, spec: FamilySpec) -> _Need:
     """What the longest sentence of a script may come to need."""
     model, kept, decoding = spec.token_model, 0, 0
     for request in script.requests():
-        cache = longest(request, model) * model.layers * 2 * model.width * _FLOAT
-        seconds = most_tokens(request, model) / TOKENS_PER_SECOND
-        if not pacing.sentences:
-            seconds = min(seconds, pacing.longest + _MARGINS)
-        kept = max(kept, cache)
-        decoding = max(decoding, round(seconds * spec.rate) * _PEAK * _FLOAT)
+        positions, tokens = longest(request, model), most_tokens(request, model)
+        need = _bytes(positions, tokens, pacing, spec)
+        kept, decoding = max(kept, need.kept), max(decoding, need.decoding)
     return _Need(kept, decoding)
+
+
+def _bytes(positions: int, tokens: int, pacing: Pacing, spec: FamilySpec) -> _Need:
+    """What a sentence of so many positions may need, of which `tokens` are said."""
+    model, seconds = spec.token_model, tokens / TOKENS_PER_SECOND
+    if not pacing.sentences:
+        seconds = min(seconds, pacing.longest + _MARGINS)
+    kept = positions * model.layers * 2 * model.width * _FLOAT
+    return _Need(kept, round(seconds * spec.rate) * _PEAK * _FLOAT)
 
 
 def _together(needs: Sequence[_Need]) -> int:

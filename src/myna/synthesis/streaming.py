@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from myna.audio import loudness
 from myna.audio.resample import HANN_SINC, Resampling
-from myna.datatypes import Audio, Pacing
-from myna.engines.base import Engine, Generation
+from myna.datatypes import Audio, Guard, Pacing, Sentence, SentenceReport, Timing
+from myna.engines.base import Engine, Generation, TokenRequest
 from myna.engines.drawing import Drawing
 from myna.engines.rendering import Rendering
-from myna.synthesis.performance import Script, Track
+from myna.synthesis.guard import Attempts, Take, part
+from myna.synthesis.performance import Rendered, Script, Track
+from myna.synthesis.takes import Listen, Listener
 
 Clock = Callable[[], float]
 
@@ -74,51 +77,68 @@ class Telling:
     Args:
         engine: its decoder is asked here, and nowhere else.
         generation: of the engine, which others may share.
-        scripts: prepared as late as they are needed; of the same rate and pause.
+        scripts: prepared as late as they are needed; of the same rate and pause. None among them
+            stands for more that is not known yet.
         pacing: how long pieces are.
         clock: seconds, to know how fast this machine is.
+        guard: listen to sentences, and say some again; only for whole ones.
+        hearing: who listens.
     """
 
     def __init__(
         self,
         engine: Engine,
         generation: Generation,
-        scripts: Iterable[Script],
+        scripts: Iterable[Script | None],
         pacing: Pacing,
         clock: Clock = time.monotonic,
+        *,
+        guard: Guard | None = None,
+        hearing: Listen | None = None,
     ) -> None:
+        assert guard is None or (pacing.sentences and hearing is not None)
         self._engine, self._generation, self._pacing = engine, generation, pacing
-        self._sentences = (
-            (script, index, request)
-            for script in scripts
-            for index, request in enumerate(script.requests())
-        )
+        self._guard, self._hearing = guard, hearing
+        self._sentences = _sentences(scripts)
         self.buffer = Buffer(pacing, clock)
         self.drawing: Drawing | None = None
         """Of the sentence that is being said; who adds tokens to it, makes pieces ready."""
+        self.sentences: list[Sentence] = []
+        self.reports: list[SentenceReport] = []
+        self.timings: list[Timing] = []
+        """Of the sentences that were said to their end."""
         self._track: Track | None = None
         self._rate = engine.spec.rate
         self._wanted: float = 0.0
+        self._request: TokenRequest | None = None
+        """Of the sentence that is being said, in whatever take."""
+        self._silence = np.zeros(0, np.float32)
+        self._resampling: Resampling
 
     def start(self) -> bool:
-        """Begin the next sentence, if none is being said; False when the text is over.
+        """Begin the next sentence, or the next take of it, if none is being said.
+
+        Returns:
+            False when the text is over. If there is no `drawing` afterwards, more of the text is
+            still to come.
 
         Raises:
             MynaError: it cannot be read or said.
         """
         if self.drawing is not None:
             return True
-        found = next(self._sentences, None)
-        if found is None:
-            return False
-        self._script, self._index, request = found
-        script = self._script
-        if self._track is None:
-            self._track, self._rate = Track(script.rate, script.pause), script.rate
-        self._silence = self._track.silence(script.lines[self._index].sentence)
-        self._rendering: Rendering = self._engine.rendering(script.decoding(self._index))
-        self._resampling = Resampling(self._engine.spec.rate, self._rate, HANN_SINC)
+        if self._request is None:
+            try:
+                found = next(self._sentences)
+            except StopIteration:
+                return False
+            if found is None:
+                return True
+            self._begin(*found)
+        assert self._request is not None
         self._want()
+        attempt = 0 if self._attempts is None else self._attempts.next
+        request = replace(self._request, part=part(self._request.part, attempt))
         self.drawing = self._generation.add(request)
         return True
 
@@ -132,22 +152,28 @@ class Telling:
         """The next piece, which is ready; None if it became none.
 
         Raises:
-            EngineError: the decoder could not.
+            EngineError: the decoder could not; or as `Listener.finished`.
         """
         drawing, track = self.drawing, self._track
         assert drawing is not None
         assert track is not None
         if self._pacing.sentences:
-            samples = self._script.render(self._index, drawing.result()).samples
+            whole = self._whole(drawing)
+            if whole is None:
+                self._leave()
+                return None
             steady = self._engine.spec.steady
-            samples = samples if steady else track.levelled(samples)
+            made = whole.samples if steady else track.levelled(whole.samples)
         else:
+            whole = None
             made = self._rendering.add(drawing.ids, last=drawing.done)
-            samples = loudness.limited(self._resampling.add(made, last=drawing.done))
-        samples = np.concatenate([self._silence, track.add(samples)])
+            made = loudness.limited(self._resampling.add(made, last=drawing.done))
+        samples = np.concatenate([self._silence, track.add(made)])
         self._silence = self._silence[:0]
         if drawing.done:
+            self._note(whole.report if whole is not None else self._report(drawing))
             self._leave()
+            self._request = None
         if not len(samples):
             self._want()
             return None
@@ -166,6 +192,59 @@ class Telling:
         self._sentences.close()
         self._leave()
 
+    def _begin(self, script: Script, index: int, request: TokenRequest) -> None:
+        self._script, self._index, self._request = script, index, request
+        if self._track is None:
+            self._track, self._rate = Track(script.rate, script.pause), script.rate
+        self._silence = self._track.silence(script.lines[index].sentence)
+        self._attempts: Attempts | None = None
+        if self._guard is not None:
+            assert self._hearing is not None
+            self._attempts = Attempts(self._guard, self._engine.spec.least_score)
+            self._takes: dict[Take, Rendered] = {}
+            self._listener = Listener(
+                self._engine, script, script.voice, self._guard, self._hearing
+            )
+        if not self._pacing.sentences:
+            self._rendering: Rendering = self._engine.rendering(script.decoding(index))
+            self._resampling = Resampling(self._engine.spec.rate, self._rate, HANN_SINC)
+
+    def _whole(self, drawing: Drawing) -> Rendered | None:
+        """The sentence; None if it is to be said again."""
+        tokens = drawing.result()
+        piece = self._script.render(self._index, tokens)
+        attempts = self._attempts
+        if attempts is None:
+            return piece
+        take = self._listener.take(self._index, piece, tokens)
+        attempts.add(take)
+        self._takes[take] = piece
+        if not attempts.done:
+            return None
+        best = attempts.best
+        found, self._takes = self._takes[best], {}
+        return self._listener.finished(self._index, found, best, attempts.retries)
+
+    def _report(self, drawing: Drawing) -> SentenceReport:
+        line, track = self._script.lines[self._index], self._track
+        assert track is not None
+        tokens = drawing.result()
+        return SentenceReport(
+            text=line.sentence.source.strip(),
+            phones=len(line.phones),
+            tokens=len(tokens.ids),
+            seconds=(track.length - track.starts[-1]) / self._rate,
+            ended=tokens.ended,
+        )
+
+    def _note(self, report: SentenceReport) -> None:
+        """A sentence is over."""
+        assert self._track is not None
+        start = self._track.starts[-1] / self._rate
+        self.sentences.append(self._script.lines[self._index].sentence)
+        self.timings.append(Timing(start, start + report.seconds, report.text))
+        self.reports.append(report)
+
     def _leave(self) -> None:
         if self.drawing is not None:
             drawing, self.drawing = self.drawing, None
@@ -180,10 +259,22 @@ class Telling:
         self._wanted = max(said + 1, self._rendering.needed(samples))
 
 
+def _sentences(
+    scripts: Iterable[Script | None],
+) -> Generator[tuple[Script, int, TokenRequest] | None, None, None]:
+    for script in scripts:
+        if script is None:
+            yield None
+            continue
+        for index, request in enumerate(script.requests()):
+            yield script, index, request
+
+
 def stream(
     engine: Engine, scripts: Iterable[Script], pacing: Pacing, clock: Clock = time.monotonic
 ) -> Generator[Audio, None, None]:
-    """Speak scripts, one after another, as one text; arguments as `Telling`.
+    """Speak scripts, one after another, as one text; arguments as `Telling`, but that waiting for
+    more of the text is up to `scripts`.
 
     Whoever closes the iterator half-way stops all work on it at once.
 

@@ -32,7 +32,7 @@ def said(
         EngineError: the model could not finish; or a sentence has words of the reference in it
             however often it is said.
     """
-    listener = _Listener(engine, script, voice, guard, hearing)
+    listener = Listener(engine, script, voice, guard, hearing)
     attempts = [Attempts(guard, engine.spec.least_score) for _ in script.lines]
     rendered: dict[int, dict[Take, Rendered]] = {index: {} for index in range(len(attempts))}
     requests = script.requests()
@@ -53,7 +53,14 @@ def said(
                 yield index, listener.finished(index, found, best, attempts[index].retries)
 
 
-class _Listener:
+class Listener:
+    """Judges takes of the sentences of a script.
+
+    Args:
+        voice: who speaks; what was said in its reference may not be heard.
+        hearing: is asked for only if somebody listens.
+    """
+
     def __init__(
         self, engine: Engine, script: Script, voice: Voice, guard: Guard, hearing: Listen
     ) -> None:
@@ -61,6 +68,7 @@ class _Listener:
         self._guard, self._hearing = guard, hearing
 
     def take(self, index: int, piece: Rendered, tokens: SemanticTokens) -> Take:
+        """What became of a sentence, listened to."""
         audio = Audio(piece.samples, self._script.rate)
         return Take(
             audio=audio,
@@ -71,7 +79,11 @@ class _Listener:
         )
 
     def finished(self, index: int, piece: Rendered, best: Take, retries: int) -> Rendered:
-        """The best take, without what is said before the text or behind it."""
+        """The best take, without what is said before the text or behind it.
+
+        Raises:
+            EngineError: words of the reference are in it.
+        """
         audio, found = best.audio, best.coverage
         if found is None:
             return replace(piece, report=replace(piece.report, retries=retries))

@@ -9,8 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from myna.datatypes import Audio, Pacing, Sampling, Utterance
-from myna.errors import BusyError, CancelledError, DeadlineError, EngineError, TextError
+from myna.datatypes import Audio, Guard, Pacing, Sampling, Utterance
+from myna.errors import (
+    BusyError,
+    CancelledError,
+    ConfigError,
+    DeadlineError,
+    EngineError,
+    TextError,
+)
 from myna.synthesis.scheduler import Limits, Scheduler
 from myna.synthesis.speaker import Myna
 
@@ -183,3 +190,77 @@ def test_what_needs_too_much_memory_is_refused_and_the_rest_waits(tiny: Myna) ->
         assert all(samples(job).any() for job in jobs)
         with pytest.raises(EngineError, match="shorter sentences"):
             samples(scheduler.submit(need(60.0), pacing=pacing))
+
+
+def test_what_is_listened_to_is_what_speak_says(tiny: Myna, scheduler: Scheduler) -> None:
+    asked = utterance(tiny, 0, text="Peter picked a peck. Of what?")
+    expected = tiny.speak(asked.text, asked.voice, sampling=asked.sampling)
+    job = scheduler.submit(asked, guard=Guard())
+    speech = job.speech(list(job))
+    np.testing.assert_array_equal(speech.audio.samples, expected.audio.samples)
+    assert speech.report == expected.report
+    assert speech.timings == expected.timings
+    assert [each.source for each in speech.sentences] == ["Peter picked a peck.", " Of what?"]
+
+
+def test_a_sentence_is_said_again_as_often_as_allowed(tiny: Myna, scheduler: Scheduler) -> None:
+    asked = utterance(tiny, 0, text="Zyx qwv bnk.")
+    never_clear = Guard(retries=2, least_score=0.0)
+    job = scheduler.submit(asked, guard=never_clear)
+    assert [each.retries for each in job.speech(list(job)).report.sentences] == [2]
+    once = scheduler.submit(asked, guard=Guard(check=False))
+    assert [each.retries for each in once.speech(list(once)).report.sentences] == [0]
+
+
+def test_times_are_known_while_it_is_said(tiny: Myna, scheduler: Scheduler) -> None:
+    job = scheduler.submit(utterance(tiny, 1))
+    pieces = list(job)
+    assert [each.text for each in job.timings] == ["Birds say what they hear.", "So does this one."]
+    first, second = job.timings
+    assert first.start == 0.0
+    assert second.start == pytest.approx(first.end + 0.3, abs=1e-3)
+    assert second.end == pytest.approx(sum(piece.seconds for piece in pieces), abs=1e-6)
+
+
+def test_a_text_that_is_still_written(tiny: Myna, scheduler: Scheduler) -> None:
+    text = "Birds say what they hear. So does this one. Once."
+    asked = utterance(tiny, 1)
+    parts = [text[start : start + 7] for start in range(0, len(text), 7)]
+    pacing = Pacing(growth=1.5)  # or pieces would be as long as the machine is slow
+    alone = tiny.stream(iter(parts), asked.voice, sampling=asked.sampling, pacing=pacing)
+    expected = samples(alone)
+    job = scheduler.open(asked, pacing=pacing)
+    for part in parts[:-2]:
+        job.write(part)
+    begun = job.take()  # before the end of the text is known
+    assert begun is not None
+    meanwhile = scheduler.submit(utterance(tiny, 0))
+    assert samples(meanwhile).any()
+    for part in parts[-2:]:
+        job.write(part)
+    job.finish()
+    np.testing.assert_array_equal(np.concatenate([begun.samples, samples(job)]), expected)
+
+
+def test_only_a_text_that_was_opened_can_be_written_to(tiny: Myna, scheduler: Scheduler) -> None:
+    job = scheduler.submit(utterance(tiny, 0))
+    with pytest.raises(ConfigError, match="given whole"):
+        job.write("More.")
+    assert samples(job).any()
+
+
+def test_a_written_text_without_words_is_an_error(tiny: Myna, scheduler: Scheduler) -> None:
+    job = scheduler.open(utterance(tiny, 0))
+    job.write("...")
+    job.finish()
+    with pytest.raises(TextError):
+        samples(job)
+
+
+def test_other_work_between_two_tokens(tiny: Myna, scheduler: Scheduler) -> None:
+    job = scheduler.submit(utterance(tiny, 1))
+    assert scheduler.ask(lambda: threading.current_thread().name).result(10) == "myna-scheduler"
+    with pytest.raises(ZeroDivisionError):
+        scheduler.ask(lambda: 1 // 0).result(10)
+    assert samples(job).any()
+    assert scheduler.asked == 0
