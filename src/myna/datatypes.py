@@ -251,6 +251,10 @@ class Sampling:
     """Keep the likeliest tokens that together reach this probability, 0 to 1."""
     repetition_penalty: float | None = None
     """0.5 to 2; above 1, tokens already said (the reference's too) become less likely."""
+    context: int = 0
+    """So many sentences before each one, 0 to 8, go before it as the reference does, so that it is
+    read on from them; those that would make it too long are left out. With families whose tokens
+    are spelled every sentence stands alone."""
     longest_seconds: float = 60.0
     """Give up on a sentence that has not ended by then, 0.5 to 60."""
     seed: int | None = None
@@ -267,6 +271,8 @@ class Sampling:
             in_range("top_p", self.top_p, 0.0, 1.0)
         if self.repetition_penalty is not None:
             in_range("repetition_penalty", self.repetition_penalty, 0.5, 2.0)
+        _whole("context", self.context)
+        in_range("context", self.context, 0, 8)
         in_range("longest_seconds", self.longest_seconds, 0.5, 60.0)
         if self.seed is not None:
             _whole("seed", self.seed)

@@ -106,6 +106,8 @@ PACKAGES = {
     "faster_whisper": "faster-whisper",
     "mecab": "python-mecab-ko",
     "moonshine_voice": "moonshine-voice",
+    "prometheus_client": "prometheus-client",
+    "python_multipart": "python-multipart",
 }
 """Packages that are not called as what they bring."""
 

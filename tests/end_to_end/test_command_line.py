@@ -71,6 +71,8 @@ class TestStart:
         "command",
         [
             *([], ["say"], ["clone"], ["doctor"], ["models"], ["prepare"], ["train"]),
+            *(["serve"], ["batch"], ["voices"]),
+            *(["voices", each] for each in ("list", "add", "show", "rename", "remove")),
             *(["train", each] for each in ("voice", "model", "status", "plot")),
             *(["models", each] for each in ("list", "show", "verify", "get", "remove", "convert")),
         ],

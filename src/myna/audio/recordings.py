@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -33,6 +34,8 @@ LONGEST_SECONDS = 600.0
 """Longest recording that is read, unless the caller says otherwise."""
 
 _RATES = range(4_000, 768_001)
+_UPLOADED_RATES = range(4_000, 192_001)
+_MOST_UPLOADED_CHANNELS = 8
 _MOST_STREAM_BYTES = 1 << 28
 _BLOCK_VALUES = 1 << 20
 """Samples of all channels that are decoded at once."""
@@ -66,15 +69,21 @@ def read(
             without sound, in a format that nobody here knows, or holds samples that are no numbers.
         MissingExtraError: it is m4a, mp4, webm or the like, and PyAV is not installed.
     """
-    with _opened(source) as (name, stream):
-        reader = media.reader_of(stream.read(media.HEAD_BYTES))
-        stream.seek(0)
-        sound = _Sound(name, longest_seconds)
-        if reader:
-            _read_media(sound, stream, reader)
-        else:
-            _read_sound_file(sound, stream)
-        return sound.whole()
+    return _read(source, _Bounds(longest_seconds))
+
+
+def decode(data: bytes, most_seconds: float) -> Audio:
+    """Read a recording that a stranger sent, at a cost that is bounded whatever it holds.
+
+    As `read`, and besides it has at most 192 kHz and 8 channels: a few kilobytes of Vorbis can
+    state a minute of 255 silent channels, and each of them would be decoded. So a minute takes at
+    most 46 MB of memory, twice that for a moment. How many bytes there may be is the caller's to
+    say, who has them.
+
+    Raises:
+        AudioError, MissingExtraError: as `read`.
+    """
+    return _read(data, _Bounds(most_seconds, _UPLOADED_RATES, _MOST_UPLOADED_CHANNELS))
 
 
 def encode(audio: Audio, container: str) -> bytes:
@@ -102,31 +111,43 @@ def pcm16(samples: Floats) -> NDArray[np.int16]:
     return clipped
 
 
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What is read at most."""
+
+    seconds: float
+    rates: range = _RATES
+    channels: int | None = None
+
+
 class _Sound:
     """What was decoded so far: mono, finite, and not too long."""
 
-    def __init__(self, name: str, longest_seconds: float) -> None:
+    def __init__(self, name: str, bounds: _Bounds) -> None:
         self.name = name
-        self.longest_seconds = longest_seconds
         self.rate = 0
         self.count = 0
+        self._bounds = bounds
         self._pieces: list[Floats] = []
 
-    def starts(self, rate: int, stated_seconds: float | None) -> None:
+    def starts(self, rate: int, channels: int, stated_seconds: float | None) -> None:
         """Check what a header says."""
-        if rate not in _RATES:
+        rates = self._bounds.rates
+        if rate not in rates:
             raise AudioError(
                 f"{self.name} states {rate} samples per second; "
-                f"Myna reads {_RATES[0]} to {_RATES[-1]}."
+                f"Myna reads {rates[0]} to {rates[-1]}."
             )
-        if stated_seconds is not None and stated_seconds > self.longest_seconds:
+        self._check_channels(channels)
+        if stated_seconds is not None and stated_seconds > self._bounds.seconds:
             raise self._too_long()
         self.rate = rate
 
     def add(self, block: NDArray[np.floating[Any]]) -> None:
         """Add (n, channels) samples; channels are averaged here, so that memory stays small."""
+        self._check_channels(block.shape[1])
         self.count += len(block)
-        if self.count > self.longest_seconds * self.rate:
+        if self.count > self._bounds.seconds * self.rate:
             raise self._too_long()
         piece = block.mean(axis=1, dtype=np.float32)
         if not np.isfinite(piece).all():
@@ -154,18 +175,37 @@ class _Sound:
             f"Export it again."
         )
 
+    def _check_channels(self, channels: int) -> None:
+        most = self._bounds.channels
+        if most is not None and channels > most:
+            raise AudioError(
+                f"{self.name} has {channels} channels; send one with at most {most}, or mono."
+            )
+
     def _too_long(self) -> AudioError:
         return AudioError(
-            f"{self.name} is longer than {self.longest_seconds:g} s; "
+            f"{self.name} is longer than {self._bounds.seconds:g} s; "
             f"cut it to the part that is wanted."
         )
+
+
+def _read(source: str | Path | bytes | BinaryIO, bounds: _Bounds) -> Audio:
+    with _opened(source) as (name, stream):
+        reader = media.reader_of(stream.read(media.HEAD_BYTES))
+        stream.seek(0)
+        sound = _Sound(name, bounds)
+        if reader:
+            _read_media(sound, stream, reader)
+        else:
+            _read_sound_file(sound, stream)
+        return sound.whole()
 
 
 def _read_media(sound: _Sound, stream: BinaryIO, reader: str) -> None:
     with media.opened(sound.name, stream, reader) as opened:
         for rate, block in opened.blocks:
             if not sound.rate:  # headers of some AAC state half of it
-                sound.starts(rate, opened.stated_seconds)
+                sound.starts(rate, block.shape[1], opened.stated_seconds)
             if rate != sound.rate:
                 raise AudioError(f"{sound.name} changes its sample rate; export it again.")
             sound.add(block)
@@ -191,7 +231,8 @@ def _read_sound_file(sound: _Sound, stream: BinaryIO) -> None:
 
 def _check_header(sound: _Sound, file: Any) -> None:
     frames = _stated_frames(file)
-    sound.starts(file.samplerate, frames / file.samplerate if frames else None)
+    seconds = frames / file.samplerate if frames else None
+    sound.starts(file.samplerate, file.channels, seconds)
     said = file.extra_info
     short = any(
         int(there) < int(stated) < _STREAM_SIZE for stated, there in _SHORT_DATA.findall(said)

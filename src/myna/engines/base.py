@@ -43,6 +43,8 @@ class TokenRequest:
     """Of the request's random numbers; `sampling.seed`, or what was drawn where that is None."""
     part: int = 0
     """Which sentence of the utterance this is, so that each has randomness of its own."""
+    least: int = 0
+    """Tokens before which speech may not end, where the model decides when it does."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -96,8 +98,8 @@ class Generation(Protocol):
         ...
 
 
-class Engine(Protocol):
-    """Runs the models of one family, for one thread at a time."""
+class Ears(Protocol):
+    """What cloning, and reading, asks of an engine."""
 
     spec: FamilySpec
     fingerprint: str
@@ -140,6 +142,10 @@ class Engine(Protocol):
     def text_features(self, text: str) -> Floats:
         """(C, F) of a normalised text in one of the family's `text_encoder_languages`."""
         ...
+
+
+class Engine(Ears, Protocol):
+    """Runs the models of one family, for one thread at a time."""
 
     def generate(self, requests: Sequence[TokenRequest]) -> Iterator[tuple[int, SemanticTokens]]:
         """Say each request; yields (index, tokens) as each one ends, in any order."""

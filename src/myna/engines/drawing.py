@@ -28,6 +28,7 @@ class Drawing:
         self._random = Stream(request.seed, request.part, Purpose.TOKENS)
         self._start = len(request.prompt)
         self._most = most_tokens(request, spec)
+        self._least = max(spec.least_tokens, request.least)
         # Room for all that may be said, so that nothing is copied per token.
         self._said = np.concatenate([request.prompt, np.zeros(self._most, dtype=np.int64)])
         self._count = 0
@@ -90,7 +91,7 @@ class Drawing:
     def _draw(self, logits: Floats) -> tuple[int, int]:
         """A token, and the likeliest one."""
         sampling = self._sampling
-        if self._count < self._spec.least_tokens:
+        if self._count < self._least:
             logits = logits[: self._spec.end]
         said = self._said[: self._start + self._count]
         penalised = penalise(logits, said, sampling.repetition_penalty)

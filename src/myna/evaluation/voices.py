@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import myna
 from myna.audio.recordings import read
@@ -32,14 +32,14 @@ class Model:
 
     Args:
         model: as `Myna.load` takes it.
-        options: `engine`, `device` and `precision` of `Myna.load`.
+        options: of `Myna.load`, besides the model.
 
     Raises:
         ModelNotFoundError: there is no such model.
         CheckpointError: its folder is damaged.
     """
 
-    def __init__(self, model: str | Path, **options: str) -> None:
+    def __init__(self, model: str | Path, **options: Any) -> None:
         self._folder = open_model(model)
         self._options = options
         self._myna: Myna | None = None

@@ -27,7 +27,7 @@ from myna.audio.reference import PreparedReference, prepare_reference
 from myna.audio.resample import HANN_SINC, HIGH_QUALITY, resample
 from myna.audio.spectrogram import spectrogram
 from myna.datatypes import Audio, Prompt, Reference, Voice
-from myna.engines.base import Engine, Floats
+from myna.engines.base import Ears, Floats
 from myna.errors import TextError, UnusableReferenceError, VoiceError
 from myna.specs import CONTENT_RATE
 from myna.synthesis.script import prompt_line
@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 
 
 def clone(
-    engine: Engine,
+    engine: Ears,
     references: Sequence[Reference],
     *,
     name: str,
@@ -102,7 +102,7 @@ def clone(
 
 
 def _hear(
-    engine: Engine, references: Sequence[Reference], lexicon: str, polyphones: Polyphones | None
+    engine: Ears, references: Sequence[Reference], lexicon: str, polyphones: Polyphones | None
 ) -> Voice:
     lead = references[0]
     prepared = [
@@ -160,7 +160,7 @@ def _details(prepared: PreparedReference) -> dict[str, object]:
     }
 
 
-def _cache_path(engine: Engine, references: Sequence[Reference], lexicon: str) -> Path:
+def _cache_path(engine: Ears, references: Sequence[Reference], lexicon: str) -> Path:
     digest = hashlib.sha256()
     for reference in references:
         samples = reference.audio.samples

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _MOST = 20_000
 """Characters without an end of a sentence after which what there is, is said."""
+_AT_ONCE = 500
+"""Characters that are read at once, however long a piece is."""
 
 
 class Growing:
@@ -80,12 +82,19 @@ def scripts(
     """The sentences of a text as they become complete; see `Growing`."""
     growing = Growing(engine, utterance, polyphones)
     for piece in pieces:
-        script = growing.add(piece)
-        if script is not None:
-            yield script
+        for part in broken(piece):
+            script = growing.add(part)
+            if script is not None:
+                yield script
     last = growing.end()
     if last is not None:
         yield last
+
+
+def broken(piece: str) -> list[str]:
+    """A piece in parts that are read in no time, so that the first sentence need not wait for the
+    last."""
+    return [piece[start : start + _AT_ONCE] for start in range(0, len(piece), _AT_ONCE)]
 
 
 def _complete(engine: Engine, utterance: Utterance, waiting: str) -> int:

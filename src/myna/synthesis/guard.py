@@ -6,13 +6,15 @@ sentence and the attempt alone, so the same seed gives the same speech, whatever
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from myna.datatypes import MOST_RETRIES, Guard
+from myna.specs import TOKENS_PER_SECOND
 
 if TYPE_CHECKING:
     from myna.datatypes import Audio
+    from myna.engines.base import TokenRequest
     from myna.synthesis.coverage import Coverage
 
 _MOST_SENTENCES = 1 << 20
@@ -94,6 +96,25 @@ class Attempts:
     def best(self) -> Take:
         """The one to use; of equals, the first."""
         return max(self._takes, key=_merit)
+
+
+def bounded(request: TokenRequest, phones: int) -> TokenRequest:
+    """A request that neither ends before its words can have been said, nor goes round in circles
+    until the longest time a caller allows: what lasts so long has failed in any case.
+
+    Args:
+        phones: of the sentence.
+    """
+    sampling = request.sampling
+    longest = lasting(phones, sampling.longest_seconds)
+    least = int(_LEAST_TOKENS_PER_PHONE * phones)
+    return replace(request, sampling=replace(sampling, longest_seconds=longest), least=least)
+
+
+def lasting(phones: int, longest: float) -> float:
+    """Seconds after which a sentence of so many phones is given up that may last `longest`."""
+    most = (_MOST_TOKENS_PER_PHONE * phones + _SPARE_TOKENS + 1) / TOKENS_PER_SECOND
+    return min(max(most, 0.5), longest)
 
 
 def part(sentence: int, attempt: int) -> int:

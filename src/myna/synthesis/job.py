@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,10 @@ from myna.datatypes import Audio, Guard, Pacing, Sentence, Speech, SpeechReport,
 from myna.errors import ConfigError, MynaError
 
 if TYPE_CHECKING:
+    from myna.synthesis.performance import Script
     from myna.synthesis.streaming import Telling
+
+log = logging.getLogger(__name__)
 
 Waker = Callable[[], None]
 
@@ -42,6 +46,10 @@ class Job:
     ) -> None:
         self.utterance, self.pacing, self.deadline = utterance, pacing, deadline
         self.guard, self.growing = guard, growing
+        self.script: Script | None = None
+        """Its text, read; None if it is still being written."""
+        self.asked = 0.0
+        """When it was given to the scheduler, by its clock."""
         self.cancelled = threading.Event()
         self.text: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         """Pieces that were written, and None behind the last."""
@@ -133,7 +141,7 @@ class Job:
         with self._lock:
             self._unheard += piece.seconds
         self._found.put(piece)
-        self.heard()
+        self._tell()
 
     def note(self, telling: Telling) -> None:
         """Remember which sentences are over."""
@@ -144,7 +152,13 @@ class Job:
         """Nothing more will come."""
         self._report = report
         self._found.put(error)
-        self.heard()
+        self._tell()
+
+    def _tell(self) -> None:
+        try:
+            self.heard()
+        except Exception:  # one listener's failure touches no other
+            log.exception("whoever hears of a piece failed")
 
     def _check_growing(self) -> None:
         if not self.growing:

@@ -5,6 +5,7 @@ Letters in shapes: N samples.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from myna.datatypes import (
     Utterance,
     Voice,
 )
-from myna.engines.base import DecodeRequest, Engine, Floats, TokenRequest
+from myna.engines.base import DecodeRequest, Engine, Floats, Ids, TokenRequest
 from myna.engines.randomness import draw_seed
 from myna.errors import VoiceError
 from myna.specs import FamilySpec
@@ -42,12 +43,55 @@ class Rendered:
     report: SentenceReport
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """A sentence that was said, from which the next one goes on."""
+
+    phones: Ids
+    text_features: Floats | None
+    tokens: Ids
+
+
+class Context:
+    """The sentences before the next one, as many as it goes on from.
+
+    Args:
+        most: as `Sampling.context` says.
+    """
+
+    def __init__(self, most: int, spec: FamilySpec) -> None:
+        alone = spec.token_model.spelling is not None
+        self._said: deque[Said] = deque(maxlen=0 if alone else most)
+
+    @property
+    def used(self) -> bool:
+        """Whether sentences depend on those before."""
+        return bool(self._said.maxlen)
+
+    @property
+    def before(self) -> tuple[Said, ...]:
+        """Those that go before the next sentence."""
+        said, tokens, phones = [], 0, 0
+        for each in reversed(self._said):
+            tokens, phones = tokens + len(each.tokens), phones + len(each.phones)
+            if tokens > MOST_CONTEXT or phones > MOST_CONTEXT:
+                break
+            said.append(each)
+        return tuple(reversed(said))
+
+    def add(self, said: Said) -> None:
+        """The next sentence was said."""
+        self._said.append(said)
+
+
+MOST_CONTEXT = 500
+"""Tokens, and phones, of the sentences before one: twice as much as references have."""
 _SLOWEST, _FASTEST = 0.5, 2.0
 """The speeds of a `Delivery`, which a change of rate inside a text does not leave."""
 
 
 class Script:
-    """One utterance, prepared.
+    """One utterance, prepared in whatever thread: the engine computes nothing before `request`.
 
     Args:
         before: of the same text in pieces, sentences that others of its scripts have.
@@ -78,34 +122,53 @@ class Script:
         if seed is None:
             seed = utterance.sampling.seed
         self.seed = draw_seed() if seed is None else seed
+        self.context = utterance.sampling.context
         self.rate = utterance.delivery.rate or engine.spec.rate
         self.pause = utterance.delivery.pause
 
     def requests(self) -> list[TokenRequest]:
-        voice, sampling = self._utterance.voice, self._utterance.sampling
-        prompt = voice.prompt
-        requests = []
-        for part, line in enumerate(self.lines, self._before):
-            phones, features = line.phones, line.text_features
-            if prompt is not None:
-                features = _joined(prompt.text_features, len(prompt.phones), features, len(phones))
-                phones = np.concatenate([prompt.phones, phones])
-            if self._engine.spec.speaker_aware:
-                assert voice.speaker is not None, "checked with the fit of the voice"
-                features = np.repeat(voice.speaker[None], len(phones), axis=0)
-            tokens = np.zeros(0, dtype=np.int64) if prompt is None else prompt.tokens
-            requests.append(
-                TokenRequest(
-                    phones=phones,
-                    text_features=features,
-                    sounds=line.sounds,
-                    prompt=tokens,
-                    sampling=sampling,
-                    seed=self.seed,
-                    part=part,
-                )
-            )
-        return requests
+        """Of all sentences, each of which stands alone."""
+        return [self.request(index) for index in range(len(self.lines))]
+
+    @property
+    def prompted(self) -> int:
+        """Positions of the voice's prompt: its phones and tokens."""
+        prompt = self.voice.prompt
+        return 0 if prompt is None else len(prompt.phones) + len(prompt.tokens)
+
+    def request(self, index: int, before: Sequence[Said] = ()) -> TokenRequest:
+        """Of a sentence.
+
+        Args:
+            before: what was said before it, which it goes on from.
+        """
+        voice, line = self._utterance.voice, self.lines[index]
+        prompt, phones, features = voice.prompt, line.phones, line.text_features
+        tokens = np.zeros(0, dtype=np.int64)
+        for said in reversed(before):
+            phones, features = _after(said, phones, features)
+            tokens = np.concatenate([said.tokens, tokens])
+        if prompt is not None:
+            said = Said(prompt.phones, prompt.text_features, prompt.tokens)
+            phones, features = _after(said, phones, features)
+            tokens = np.concatenate([prompt.tokens, tokens])
+        if self._engine.spec.speaker_aware:
+            assert voice.speaker is not None, "checked with the fit of the voice"
+            features = np.repeat(voice.speaker[None], len(phones), axis=0)
+        return TokenRequest(
+            phones=phones,
+            text_features=features,
+            sounds=line.sounds,
+            prompt=tokens,
+            sampling=self._utterance.sampling,
+            seed=self.seed,
+            part=self._before + index,
+        )
+
+    def said(self, index: int, tokens: SemanticTokens) -> Said:
+        """A sentence as the next ones go on from it."""
+        line = self.lines[index]
+        return Said(line.phones, line.text_features, tokens.ids)
 
     def decoding(self, index: int) -> DecodeRequest:
         """How a sentence is to sound; its tokens are still to come."""
@@ -270,6 +333,12 @@ def _check_fit(voice: Voice, spec: FamilySpec) -> None:
             f"The voice {voice.name!r} holds values that no {spec.name} voice has: its file is "
             f"damaged, or was tampered with. Clone again."
         )
+
+
+def _after(said: Said, phones: Ids, features: Floats | None) -> tuple[Ids, Floats | None]:
+    """Phones and text features with those of what was said before; zeros where one has none."""
+    joined = _joined(said.text_features, len(said.phones), features, len(phones))
+    return np.concatenate([said.phones, phones]), joined
 
 
 def _joined(

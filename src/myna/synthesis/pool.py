@@ -41,11 +41,13 @@ class Loaded:
     """That it is taken to need."""
     used: float = field(default=0.0)
     """When it was asked for last."""
+    users: int = 0
+    """Threads that do something with it this moment."""
 
     @property
     def busy(self) -> bool:
         """Whether texts are said, or wait, or something else is done with it."""
-        return bool(self.scheduler.saying or self.scheduler.waiting or self.scheduler.asked)
+        return bool(self.users or self.scheduler.busy)
 
 
 class Pool:
@@ -78,12 +80,18 @@ class Pool:
         self._closed = False
 
     @property
+    def memory(self) -> int:
+        """Bytes that all models together may need."""
+        return self._memory
+
+    @property
     def loaded(self) -> Sequence[Loaded]:
         """What is loaded now."""
         return tuple(self._models.values())
 
     def use(self, name: str, what: Callable[[Loaded], Result]) -> Result:
-        """Do something short with a model, such as submitting a text, after loading it if need be.
+        """Do something with a model, such as submitting a text, after loading it if need be; it stays
+        meanwhile. One whose scheduler failed is loaded again.
 
         Raises:
             ModelNotFoundError: it is not on this machine.
@@ -94,12 +102,24 @@ class Pool:
         while True:
             with self._lock:
                 self._check_open()
-                if found := self._models.get(name):
-                    found.used = self._clock()
-                    return what(found)
-                opening = self._opening.setdefault(name, threading.Lock())
+                found = self._models.get(name)
+                if found is not None and found.scheduler.closed:
+                    self._unload(found)
+                    found = None
+                if found is not None:
+                    found.users += 1
+                else:
+                    opening = self._opening.setdefault(name, threading.Lock())
+            if found is not None:
+                break
             with opening:
                 self._open(name)
+        try:
+            return what(found)
+        finally:
+            with self._lock:
+                found.users -= 1
+                found.used = self._clock()
 
     def sweep(self) -> None:
         """Unload what has been idle too long."""
@@ -129,13 +149,13 @@ class Pool:
             need = self._promised[name] = self._make_room(folder)
         try:
             myna = self._load(folder)
+            with self._lock:  # the memory is never anybody else's in between
+                self._check_open()
+                scheduler = Scheduler(myna.engine, myna.polyphones, self._limits)
+                self._models[name] = Loaded(name, myna, scheduler, need, self._clock())
         finally:
             with self._lock:
                 del self._promised[name]
-        with self._lock:
-            self._check_open()
-            scheduler = Scheduler(myna.engine, myna.polyphones, self._limits)
-            self._models[name] = Loaded(name, myna, scheduler, need, self._clock())
         log.info("loaded the model %s", name)
 
     def _make_room(self, folder: ModelFolder) -> int:

@@ -20,14 +20,14 @@ from typing import Any, TypeVar
 
 from myna.datatypes import Guard, Pacing, Utterance, in_range
 from myna.engines.base import Engine, Generation
-from myna.engines.drawing import longest, most_tokens
 from myna.engines.hearing import Hearing
 from myna.engines.randomness import draw_seed
 from myna.errors import BusyError, CancelledError, DeadlineError, EngineError, MynaError
 from myna.specs import TOKENS_PER_SECOND, FamilySpec
-from myna.synthesis.growing import Growing
+from myna.synthesis.growing import Growing, broken
+from myna.synthesis.guard import lasting
 from myna.synthesis.job import Job
-from myna.synthesis.performance import Script, summed
+from myna.synthesis.performance import MOST_CONTEXT, Script, summed
 from myna.synthesis.streaming import Clock, Telling
 from myna.text import Polyphones
 
@@ -42,6 +42,10 @@ _PATIENCE = 0.05
 """Seconds between two looks at who waits while nobody can be served."""
 _SOON = 1.0
 """Seconds of sound left below which a listener comes before those who have more."""
+_SLOWEST = 0.5
+"""Of the speeds of a `Delivery`."""
+_AGEING = 0.05
+"""Seconds of sound by which a whole text becomes more urgent in each second that it waits."""
 _FLOAT = 4
 """Bytes of a number in caches and latents."""
 _PEAK = 320
@@ -67,6 +71,8 @@ class Limits:
     """Bytes that texts being said may need, all of them together, besides the models."""
     unheard: float = 30.0
     """Seconds of sound, 1 to 3600, that may wait to be fetched before a text is left aside."""
+    silence: float = 120.0
+    """Seconds, 1 to 86400, for which a text that is still being written may have no more to say."""
 
     def __post_init__(self) -> None:
         in_range("waiting", self.waiting, 0, 100_000)
@@ -74,6 +80,7 @@ class Limits:
         in_range("together", self.together, 1, 10_000)
         in_range("memory", self.memory, 1 << 20, 1 << 50)
         in_range("unheard", self.unheard, 1.0, 3600.0)
+        in_range("silence", self.silence, 1.0, 86_400.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +101,18 @@ class _Speaker:
     telling: Telling
     number: int
     need_of: _Need
+    since: float
+    """When it began, or had something to say last."""
 
-    def need(self) -> tuple[int, float]:
+    def need(self, now: float) -> tuple[int, float]:
         """Sorts first who needs it most."""
         left = self.telling.buffer.left
-        if left is None:
+        if left is not None:
+            return (1, left) if left < _SOON else (2, left)
+        if self.job.guard is None:
             return 0, self.number
-        return (1, left) if left < _SOON else (2, left)
+        # Nobody hears the beginning of a whole text: listeners who run dry are not kept waiting.
+        return 1, _SOON / 2 - _AGEING * (now - self.job.asked)
 
 
 class Scheduler:
@@ -127,6 +139,8 @@ class Scheduler:
         self._asked: deque[tuple[Future[Any], Callable[[], None]]] = deque()
         self._closing = self._news = False
         self._numbers = 0
+        self._rested = 0.0
+        """When it is time for what is asked next, while texts are said."""
         self._speakers: list[_Speaker] = []
         self._next: tuple[Job, Iterator[Script | None], _Need] | None = None
         """The first of the queue once it was read, if it has to wait for memory."""
@@ -141,7 +155,7 @@ class Scheduler:
         within: float | None = None,
         guard: Guard | None = None,
     ) -> Job:
-        """Say a text as soon as there is room.
+        """Say a text as soon as there is room; it is read in the thread of the caller.
 
         Args:
             utterance: with a seed, if what is said is to be the same again.
@@ -153,9 +167,15 @@ class Scheduler:
         Raises:
             BusyError: the queue is full.
             EngineError: the scheduler was closed.
+            TextError: there is nothing to say, or in a language that the model does not speak.
+            VoiceError: it was made by another model.
         """
+        with self._changed:
+            self._check()
         pacing = replace(pacing or Pacing(), sentences=True) if guard is not None else pacing
-        return self._add(Job(_seeded(utterance), _grown(pacing), self._until(within), guard=guard))
+        job = Job(_seeded(utterance), _grown(pacing), self._until(within), guard=guard)
+        job.script = Script(self._engine, job.utterance, self._polyphones)
+        return self._add(job)
 
     def open(self, utterance: Utterance, *, pacing: Pacing | None = None) -> Job:
         """Say a text that is still being written, by `Job.write`, which is as much as `Myna.stream`
@@ -174,7 +194,10 @@ class Scheduler:
     def ask(self, what: Callable[[], Result]) -> Future[Result]:
         """Do something else with the engine, such as cloning, between two turns.
 
+        Where texts are said meanwhile, they have at least as much of the engine's time.
+
         Raises:
+            BusyError: as much waits to be done as texts may wait and be said.
             EngineError: the scheduler was closed. What waits then is cancelled.
         """
         future: Future[Result] = Future()
@@ -188,8 +211,9 @@ class Scheduler:
                 future.set_exception(error)
 
         with self._changed:
-            if self._closing:
-                raise EngineError("The scheduler is closed.")
+            self._check_open()
+            if len(self._asked) >= self.limits.waiting + self.limits.saying:
+                raise BusyError("Too much waits to be done with this model. Try again later.")
             self._asked.append((future, answer))
             self._news = True
             self._changed.notify()
@@ -210,21 +234,42 @@ class Scheduler:
         """Texts that are being said."""
         return len(self._speakers)
 
+    @property
+    def busy(self) -> bool:
+        """Whether texts are said, or wait, or something else is done or waits to be."""
+        with self._changed:  # or a text might be between the queue and those that are said
+            return bool(self._queue or self._speakers or self._asked)
+
+    @property
+    def full(self) -> bool:
+        """Whether no further text is taken now."""
+        # Those that can start at once are not kept waiting for the thread to take them.
+        room = self.limits.saying - len(self._speakers)
+        return len(self._queue) >= self.limits.waiting + max(room, 0)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, or failed."""
+        return self._closing
+
     def _until(self, within: float | None) -> float | None:
         return None if within is None else self._clock() + within
 
+    def _check(self) -> None:
+        self._check_open()
+        if self.full:
+            raise BusyError(
+                f"{len(self._queue)} texts are waiting to be said, as many as may. Try again later."
+            )
+
+    def _check_open(self) -> None:
+        if self._closing:
+            raise EngineError("The scheduler is closed.")
+
     def _add(self, job: Job) -> Job:
-        job.wake = self._wake
+        job.wake, job.asked = self._wake, self._clock()
         with self._changed:
-            if self._closing:
-                raise EngineError("The scheduler is closed.")
-            # Those that can start at once are not kept waiting for the thread to take them.
-            room = self.limits.saying - len(self._speakers)
-            if len(self._queue) >= self.limits.waiting + max(room, 0):
-                raise BusyError(
-                    f"{len(self._queue)} texts are waiting to be said, as many as may. Try again "
-                    f"later."
-                )
+            self._check()
             self._queue.append(job)
             self._news = True
             self._changed.notify()
@@ -253,27 +298,49 @@ class Scheduler:
             self._changed.notify()
 
     def _run(self) -> None:
-        generation, worked = self._engine.generation(), True
-        while True:
-            with self._changed:
-                if not (worked or self._news or self._closing):
-                    # Sound may be fetched, a text cancelled, or its time be over.
-                    self._changed.wait(_PATIENCE if self._queue or self._speakers else None)
-                if self._closing:
-                    break
-                self._news = False
-            if self._asked:
-                self._asked[0][1]()
-                self._asked.popleft()
-            self._clear()
-            self._admit(generation)
-            worked = self._turn(generation) or bool(self._asked)
+        error: MynaError = CancelledError("The scheduler was closed.")
+        try:
+            self._work(self._engine.generation())
+        except Exception as failure:  # noqa: BLE001 - whoever waits hears of it
+            error = _told(failure)
+        with self._changed:
+            self._closing = True  # nothing is added from here on
         for speaker in list(self._speakers):
-            self._drop(speaker, CancelledError("The scheduler was closed."))
+            try:
+                self._drop(speaker, error)
+            except Exception:
+                log.exception("a text could not be left")
+                speaker.job.end(error)
         for future, _ in self._asked:
             future.cancel()
         for job in self._queue:
-            job.end(CancelledError("The scheduler was closed."))
+            job.end(error)
+        self._queue.clear()
+        self._asked.clear()
+
+    def _work(self, generation: Generation) -> None:
+        """Until it is closed."""
+        worked = True
+        while True:
+            with self._changed:
+                if not (worked or self._news or self._asked or self._closing):
+                    # Sound may be fetched, a text cancelled, or its time be over.
+                    self._changed.wait(_PATIENCE if self._queue or self._speakers else None)
+                if self._closing:
+                    return
+                self._news = False
+            if self._asked and not (worked and self._clock() < self._rested):
+                self._answer()
+            self._clear()
+            self._admit(generation)
+            worked = self._turn(generation)
+
+    def _answer(self) -> None:
+        start = self._clock()
+        self._asked[0][1]()
+        self._asked.popleft()
+        end = self._clock()
+        self._rested = end + (end - start)
 
     def _clear(self) -> None:
         """Drop who was cancelled or is too late."""
@@ -281,13 +348,17 @@ class Scheduler:
         for speaker in list(self._speakers):
             if error := _over(speaker.job, now, heard=speaker.telling.buffer.left is not None):
                 self._drop(speaker, error)
+            elif speaker.telling.drawing is not None or not speaker.job.text.empty():
+                speaker.since = now
+            elif now - speaker.since > self.limits.silence:
+                silence = f"No more of the text came within {self.limits.silence:g} s."
+                self._drop(speaker, DeadlineError(f"{silence} Finish texts that are complete."))
         with self._changed:
-            waiting, self._queue = self._queue, deque()
-            for job in waiting:
-                if error := _over(job, now, heard=False):
-                    job.end(error)
-                else:
-                    self._queue.append(job)
+            over = [(job, error) for job in self._queue if (error := _over(job, now, heard=False))]
+            for job, _ in over:
+                self._queue.remove(job)
+        for job, error in over:
+            job.end(error)
 
     def _admit(self, generation: Generation) -> None:
         """Let those who wait begin, in the order of coming, as far as there is room."""
@@ -322,18 +393,18 @@ class Scheduler:
                 self._leave_queue(job)
                 job.end(_told(error))
                 continue
-            self._leave_queue(job)
             self._numbers += 1
-            self._speakers.append(_Speaker(job, telling, self._numbers, need))
+            speaker = _Speaker(job, telling, self._numbers, need, self._clock())
+            self._leave_queue(job, speaker)
 
     def _read(self, job: Job) -> tuple[Iterator[Script | None], _Need]:
         """Its scripts, and what the longest sentence of them may need."""
         spec = self._engine.spec
-        if not job.growing:
-            script = Script(self._engine, job.utterance, self._polyphones)
-            return iter([script]), _need(script, job.pacing, spec)
+        if job.script is not None:
+            return iter([job.script]), _need(job.script, job, spec)
         prompt = job.utterance.voice.prompt
         read = 0 if prompt is None else len(prompt.phones) + len(prompt.tokens)
+        read += 2 * MOST_CONTEXT if job.utterance.sampling.context else 0
         seconds = job.utterance.sampling.longest_seconds
         tokens = min(round(seconds * TOKENS_PER_SECOND), spec.token_model.most_tokens)
         need = _bytes(read + _MOST_PHONES + tokens, tokens, job.pacing, spec)
@@ -348,28 +419,30 @@ class Scheduler:
             except queue.Empty:
                 yield None
                 continue
-            script = growing.end() if piece is None else growing.add(piece)
-            if script is not None:
-                if any(len(line.phones) > _MOST_PHONES for line in script.lines):
-                    raise EngineError(
-                        f"A sentence has more than {_MOST_PHONES} phones. Cut it into shorter ones."
-                    )
-                yield script
             if piece is None:
+                if (script := growing.end()) is not None:
+                    yield _checked(script)
                 return
+            for part in broken(piece):
+                script = growing.add(part)
+                self._news = True  # there may be more, but others come first
+                yield None if script is None else _checked(script)
 
     def _needs(self) -> list[_Need]:
         return [speaker.need_of for speaker in self._speakers]
 
-    def _leave_queue(self, job: Job) -> None:
+    def _leave_queue(self, job: Job, speaker: _Speaker | None = None) -> None:
         with self._changed:
             self._queue.remove(job)
+            if speaker is not None:
+                self._speakers.append(speaker)
 
     def _turn(self, generation: Generation) -> bool:
         """One piece of sound for who needs it most, or a token for several; False if there was
         nothing to do."""
         chosen: list[_Speaker] = []
-        for speaker in sorted(self._speakers, key=_Speaker.need):
+        now = self._clock()
+        for speaker in sorted(self._speakers, key=lambda each: each.need(now)):
             if speaker.job.unheard >= self.limits.unheard:
                 continue
             if not self._started(speaker, generation):
@@ -459,13 +532,29 @@ def _grown(pacing: Pacing | None) -> Pacing:
     return pacing if pacing.growth is not None else replace(pacing, growth=_GROWTH)
 
 
-def _need(script: Script, pacing: Pacing, spec: FamilySpec) -> _Need:
+def _checked(script: Script) -> Script:
+    if any(len(line.phones) > _MOST_PHONES for line in script.lines):
+        raise EngineError(
+            f"A sentence has more than {_MOST_PHONES} phones. Cut it into shorter ones."
+        )
+    return script
+
+
+def _need(script: Script, job: Job, spec: FamilySpec) -> _Need:
     """What the longest sentence of a script may come to need."""
-    model, kept, decoding = spec.token_model, 0, 0
-    for request in script.requests():
-        positions, tokens = longest(request, model), most_tokens(request, model)
-        need = _bytes(positions, tokens, pacing, spec)
-        kept, decoding = max(kept, need.kept), max(decoding, need.decoding)
+    model, guard = spec.token_model, job.guard
+    seconds = job.utterance.sampling.longest_seconds
+    context = 2 * MOST_CONTEXT if script.context else 0
+    kept = decoding = 0
+    for line in script.lines:
+        phones = len(line.phones)
+        longest = lasting(phones, seconds) if guard is not None and guard.check else seconds
+        tokens = min(round(longest * TOKENS_PER_SECOND), model.most_tokens)
+        positions = script.prompted + phones + context + tokens
+        need = _bytes(positions, tokens, job.pacing, spec)
+        takes = 0 if guard is None else 1 + guard.retries
+        sound = round(tokens / TOKENS_PER_SECOND / _SLOWEST * script.rate) * _FLOAT
+        kept, decoding = max(kept, need.kept + takes * sound), max(decoding, need.decoding)
     return _Need(kept, decoding)
 
 

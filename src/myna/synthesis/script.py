@@ -6,14 +6,14 @@ Letters in shapes: P phones, F text features, C characters.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from myna import text
 from myna.datatypes import Sentence, Unread, Utterance
-from myna.engines.base import Engine, Floats
+from myna.engines.base import Ears, Floats
 from myna.errors import TextError, VoiceError
 from myna.text.sounds import spoken as sounds_of
 
@@ -24,22 +24,48 @@ Ids = NDArray[np.int64]
 class Line:
     """One sentence, ready for an engine."""
 
+    engine: Ears
     sentence: Sentence
     phones: Ids
     """(P,)"""
-    text_features: Floats | None
-    """(P, F), or None if no part has any: zeros."""
     sounds: Ids | None = None
     """(P,) what each phone sounds like, for a model whose tokens are spelled."""
 
+    _features: list[Floats | None] = field(default_factory=list, init=False, repr=False)
+
+    @property
+    def text_features(self) -> Floats | None:
+        """(P, F), or None if no part has any: zeros. The engine is asked here, the first time."""
+        # No `cached_property`: in Python 3.11 all of a class wait for each other.
+        if not self._features:
+            self._features.append(self._read())
+        return self._features[0]
+
+    def _read(self) -> Floats | None:
+        spec = self.engine.spec
+        spoken = spec.text_encoder_languages if spec.text_encoder else ()
+        parts = [part for part in self.sentence.parts if part.symbols]
+        if not any(part.language in spoken for part in parts):
+            return None
+        features = []
+        for part in parts:
+            if part.language in spoken:
+                assert part.phones_per_char is not None, "only languages that count have features"
+                per_char = self.engine.text_features(part.text)
+                features.append(np.repeat(per_char, part.phones_per_char, axis=0))
+            else:
+                width = spec.token_model.text_features
+                features.append(np.zeros((len(part.symbols), width), dtype=np.float32))
+        return np.concatenate(features)
+
 
 def lines(
-    engine: Engine, utterance: Utterance, polyphones: text.Polyphones | None = None
+    engine: Ears, utterance: Utterance, polyphones: text.Polyphones | None = None
 ) -> list[Line]:
-    """Cut a text into sentences and prepare each.
+    """Cut a text into sentences and prepare each, in whatever thread.
 
     Args:
-        engine: decides how text is read where the utterance does not.
+        engine: decides how text is read where the utterance does not; computes nothing here.
         utterance: its lexicon goes over that of its voice.
         polyphones: a model that reads Mandarin polyphones.
 
@@ -119,7 +145,7 @@ def _lexicon(utterance: Utterance) -> text.Lexicon | None:
 
 
 def prompt_line(
-    engine: Engine,
+    engine: Ears,
     words: str,
     language: str,
     *,
@@ -142,8 +168,8 @@ def prompt_line(
     return prepare(engine, sentence)
 
 
-def prepare(engine: Engine, sentence: Sentence) -> Line:
-    """Look up ids, and read the text features of the parts that have them.
+def prepare(engine: Ears, sentence: Sentence) -> Line:
+    """Look up ids.
 
     Raises:
         TextError: a part is in a language the family does not speak.
@@ -158,17 +184,4 @@ def prepare(engine: Engine, sentence: Sentence) -> Line:
     sounds = None
     if engine.spec.token_model.spelling is not None:
         sounds = np.array(sounds_of(sentence), dtype=np.int64)
-    spoken = engine.spec.text_encoder_languages if engine.spec.text_encoder else ()
-    parts = [part for part in sentence.parts if part.symbols]
-    if not any(part.language in spoken for part in parts):
-        return Line(sentence, phones, None, sounds)
-    width = engine.spec.token_model.text_features
-    features = []
-    for part in parts:
-        if part.language in spoken:
-            assert part.phones_per_char is not None, "only languages that count have text features"
-            per_char = engine.text_features(part.text)
-            features.append(np.repeat(per_char, part.phones_per_char, axis=0))
-        else:
-            features.append(np.zeros((len(part.symbols), width), dtype=np.float32))
-    return Line(sentence, phones, np.concatenate(features), sounds)
+    return Line(engine, sentence, phones, sounds)

@@ -67,6 +67,7 @@ class Myna:
         engine: str = "auto",
         device: str = "auto",
         precision: str = "auto",
+        threads: int | None = None,
         polyphones: str | Path | None = None,
     ) -> Myna:
         """Open a model.
@@ -78,6 +79,8 @@ class Myna:
             device: "auto", "cpu", "cuda", "cuda:1" ...
             precision: "auto", "float32"; on the engine onnx "int8"; on torch "float16" and
                 "bfloat16".
+            threads: that a computation may use, on the engine onnx; None for all cores of this
+                process.
             polyphones: folder of a g2pW model, which reads Mandarin polyphones by their context;
                 without one a dictionary decides.
 
@@ -85,11 +88,11 @@ class Myna:
             ModelNotFoundError: no such model here; the message says how to get it.
             CheckpointError: the folder is damaged.
             MissingExtraError: the engine's package is not installed.
-            ConfigError: no such engine, device or precision.
+            ConfigError: no such engine, device, precision or number of threads.
         """
         folder = open_model(model)
         reader = None if polyphones is None else open_g2pw(polyphones)
-        found = load_engine(folder, engine, device=device, precision=precision)
+        found = load_engine(folder, engine, device=device, precision=precision, threads=threads)
         return cls(found, reader, folder.voices)
 
     def clone(

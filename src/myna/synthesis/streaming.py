@@ -10,12 +10,20 @@ import numpy as np
 
 from myna.audio import loudness
 from myna.audio.resample import HANN_SINC, Resampling
-from myna.datatypes import Audio, Guard, Pacing, Sentence, SentenceReport, Timing
+from myna.datatypes import (
+    Audio,
+    Guard,
+    Pacing,
+    SemanticTokens,
+    Sentence,
+    SentenceReport,
+    Timing,
+)
 from myna.engines.base import Engine, Generation, TokenRequest
 from myna.engines.drawing import Drawing
 from myna.engines.rendering import Rendering
-from myna.synthesis.guard import Attempts, Take, part
-from myna.synthesis.performance import Rendered, Script, Track
+from myna.synthesis.guard import Attempts, Take, bounded, part
+from myna.synthesis.performance import Context, Rendered, Script, Track
 from myna.synthesis.takes import Listen, Listener
 
 Clock = Callable[[], float]
@@ -108,6 +116,7 @@ class Telling:
         self.timings: list[Timing] = []
         """Of the sentences that were said to their end."""
         self._track: Track | None = None
+        self._context: Context | None = None
         self._rate = engine.spec.rate
         self._wanted: float = 0.0
         self._request: TokenRequest | None = None
@@ -171,6 +180,8 @@ class Telling:
         samples = np.concatenate([self._silence, track.add(made)])
         self._silence = self._silence[:0]
         if drawing.done:
+            if whole is None:
+                self._remember(drawing.result())
             self._note(whole.report if whole is not None else self._report(drawing))
             self._leave()
             self._request = None
@@ -192,16 +203,20 @@ class Telling:
         self._sentences.close()
         self._leave()
 
-    def _begin(self, script: Script, index: int, request: TokenRequest) -> None:
-        self._script, self._index, self._request = script, index, request
-        if self._track is None:
+    def _begin(self, script: Script, index: int) -> None:
+        if self._track is None or self._context is None:
             self._track, self._rate = Track(script.rate, script.pause), script.rate
+            self._context = Context(script.context, self._engine.spec)
+        self._script, self._index = script, index
+        self._request = script.request(index, self._context.before)
+        if self._guard is not None and self._guard.check:
+            self._request = bounded(self._request, len(script.lines[index].phones))
         self._silence = self._track.silence(script.lines[index].sentence)
         self._attempts: Attempts | None = None
         if self._guard is not None:
             assert self._hearing is not None
             self._attempts = Attempts(self._guard, self._engine.spec.least_score)
-            self._takes: dict[Take, Rendered] = {}
+            self._takes: dict[Take, tuple[Rendered, SemanticTokens]] = {}
             self._listener = Listener(
                 self._engine, script, script.voice, self._guard, self._hearing
             )
@@ -215,15 +230,22 @@ class Telling:
         piece = self._script.render(self._index, tokens)
         attempts = self._attempts
         if attempts is None:
+            self._remember(tokens)
             return piece
         take = self._listener.take(self._index, piece, tokens)
         attempts.add(take)
-        self._takes[take] = piece
+        self._takes[take] = piece, tokens
         if not attempts.done:
             return None
         best = attempts.best
-        found, self._takes = self._takes[best], {}
+        found, tokens = self._takes[best]
+        self._takes = {}
+        self._remember(tokens)
         return self._listener.finished(self._index, found, best, attempts.retries)
+
+    def _remember(self, tokens: SemanticTokens) -> None:
+        assert self._context is not None
+        self._context.add(self._script.said(self._index, tokens))
 
     def _report(self, drawing: Drawing) -> SentenceReport:
         line, track = self._script.lines[self._index], self._track
@@ -261,13 +283,12 @@ class Telling:
 
 def _sentences(
     scripts: Iterable[Script | None],
-) -> Generator[tuple[Script, int, TokenRequest] | None, None, None]:
+) -> Generator[tuple[Script, int] | None, None, None]:
     for script in scripts:
         if script is None:
             yield None
-            continue
-        for index, request in enumerate(script.requests()):
-            yield script, index, request
+        else:
+            yield from ((script, index) for index in range(len(script.lines)))
 
 
 def stream(

@@ -12,8 +12,8 @@ from myna.engines.base import Engine
 from myna.engines.hearing import Hearing
 from myna.errors import EngineError
 from myna.synthesis.coverage import Coverage, coverage, trimmed, words_of
-from myna.synthesis.guard import Attempts, Take, part
-from myna.synthesis.performance import Rendered, Script
+from myna.synthesis.guard import Attempts, Take, bounded, part
+from myna.synthesis.performance import Context, Rendered, Script
 from myna.text.sounds import spoken
 
 Listen = Callable[[], Hearing]
@@ -34,22 +34,32 @@ def said(
     """
     listener = Listener(engine, script, voice, guard, hearing)
     attempts = [Attempts(guard, engine.spec.least_score) for _ in script.lines]
-    rendered: dict[int, dict[Take, Rendered]] = {index: {} for index in range(len(attempts))}
-    requests = script.requests()
+    made: dict[int, dict[Take, tuple[Rendered, SemanticTokens]]] = {
+        index: {} for index in range(len(attempts))
+    }
+    context = Context(script.context, engine.spec)
     while waiting := [index for index, each in enumerate(attempts) if not each.done]:
+        waiting = waiting[:1] if context.used else waiting
+        requests = [script.request(index, context.before) for index in waiting]
+        if guard.check:
+            requests = [
+                bounded(request, len(script.lines[index].phones))
+                for index, request in zip(waiting, requests, strict=True)
+            ]
         asked = [
-            replace(requests[index], part=part(requests[index].part, attempts[index].next))
-            for index in waiting
+            replace(request, part=part(request.part, attempts[index].next))
+            for index, request in zip(waiting, requests, strict=True)
         ]
         for number, tokens in engine.generate(asked):
             index = waiting[number]
             piece = script.render(index, tokens)
             take = listener.take(index, piece, tokens)
             attempts[index].add(take)
-            rendered[index][take] = piece
+            made[index][take] = piece, tokens
             if attempts[index].done:
                 best = attempts[index].best
-                found = rendered.pop(index)[best]
+                found, tokens = made.pop(index)[best]
+                context.add(script.said(index, tokens))
                 yield index, listener.finished(index, found, best, attempts[index].retries)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import tracemalloc
 from io import BytesIO
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 import soundfile
 
 from myna.audio import recordings
-from myna.audio.recordings import encode, pcm16, read
+from myna.audio.recordings import decode, encode, pcm16, read
 from myna.datatypes import Audio
 from myna.errors import AudioError
 
@@ -191,3 +192,72 @@ def test_encoding_clips_and_knows_its_containers() -> None:
 def test_pcm_never_wraps() -> None:
     samples = np.array([-2.0, -1.0, 0.0, 0.5, 1.0 - 2**-15, 1.0, 1e9], dtype=np.float32)
     assert pcm16(samples).tolist() == [-32768, -32768, 0, 16384, 32767, 32767, 32767]
+
+
+def test_decodes_what_was_sent() -> None:
+    for container, coding, limit in FORMATS:
+        audio = decode(file_bytes(wave(), container=container, coding=coding), 1.0)
+        inner = slice(1000, -1000)
+        np.testing.assert_allclose(audio.samples[inner], wave()[inner], atol=limit)
+
+
+def _silence(container: str, coding: str, tenths: int, rate: int, channels: int = 1) -> bytes:
+    stream = BytesIO()
+    with soundfile.SoundFile(stream, "w", rate, channels, coding, format=container) as file:
+        for _ in range(tenths):
+            file.write(np.zeros((rate // 10, channels), dtype=np.float32))
+    return stream.getvalue()
+
+
+def _with(data: bytes, at: int, value: bytes) -> bytes:
+    return data[:at] + value + data[at + len(value) :]
+
+
+def _without_length(flac: bytes) -> bytes:
+    """As written into a pipe: its header states no length."""
+    return _with(flac, 21, bytes([flac[21] & 0xF0, 0, 0, 0, 0]))
+
+
+BOMBS = {
+    "minutes of FLAC": (lambda: _silence("FLAC", "PCM_16", 1_200, 8_000), "longer than 10 s"),
+    "FLAC that hides its length": (
+        lambda: _without_length(_silence("FLAC", "PCM_16", 1_200, 8_000)),
+        "longer than 10 s",
+    ),
+    "half a minute of Opus": (lambda: _silence("OGG", "OPUS", 300, 8_000), "longer than 10 s"),
+    "255 channels of Vorbis": (
+        lambda: _silence("OGG", "VORBIS", 1, 48_000, channels=255),
+        "255 channels",
+    ),
+    "1024 channels of WAV": (lambda: _silence("WAV", "PCM_16", 10, 4_000, 1024), "1024 channels"),
+    "65535 channels": (lambda: _with(file_bytes(wave()), 22, b"\xff\xff"), "cannot be read"),
+    "2 GHz": (lambda: _with(file_bytes(wave()), 24, b"\xff\xff\xff\x7f"), "samples per second"),
+    "655350 Hz": (lambda: _silence("FLAC", "PCM_16", 50, 655_350), "4000 to 192000"),
+    "sound that is not there": (
+        lambda: _with(file_bytes(wave()), 40, (10**9).to_bytes(4, "little")),
+        "cut short|longer than",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_refuses_bombs_at_little_cost(name: str) -> None:
+    make, message = BOMBS[name]
+    data = make()
+    tracemalloc.start()
+    try:
+        with pytest.raises(AudioError, match=message):
+            decode(data, 10.0)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_header_that_claims_all_there_could_be_costs_nothing() -> None:
+    open_end = _with(file_bytes(wave()), 40, (2**31 - 1).to_bytes(4, "little"))
+    tracemalloc.start()
+    try:
+        assert decode(open_end, 10.0).seconds == 1.0
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()

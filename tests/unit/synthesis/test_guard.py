@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from myna.datatypes import Audio, Guard
+from myna.datatypes import Audio, Guard, Sampling
+from myna.engines.base import TokenRequest
+from myna.engines.drawing import Drawing, most_tokens
 from myna.errors import ConfigError
+from myna.specs import FAMILIES
 from myna.synthesis.coverage import Coverage
-from myna.synthesis.guard import Attempts, Take, part
+from myna.synthesis.guard import Attempts, Take, bounded, part
 
 LEAST = -2.0
 AUDIO = Audio(np.zeros(10, np.float32), 16_000)
@@ -121,3 +126,29 @@ def test_each_attempt_at_each_sentence_has_its_own_chance():
 def test_settings_are_checked(settings):
     with pytest.raises(ConfigError, match=next(iter(settings))):
         Guard(**settings)
+
+
+def test_a_take_can_neither_end_too_early_nor_go_on_for_ever():
+    request = TokenRequest(phones=np.zeros(30, np.int64), sampling=Sampling(longest_seconds=60.0))
+    found = bounded(request, 20)
+    assert found.least == 14
+    assert found.sampling.longest_seconds == pytest.approx((12 * 20 + 51) / 25)
+    short = bounded(replace(request, sampling=Sampling(longest_seconds=2.0)), 20)
+    assert short.sampling.longest_seconds == 2.0
+    spec = FAMILIES["v2"].token_model
+    ending = np.full(spec.codes + 1, -50.0, np.float32)
+    ending[spec.end] = 50.0
+    drawing = Drawing(found, spec)
+    for _ in range(20):
+        if drawing.done:
+            break
+        drawing.take(ending.copy())
+    assert drawing.count == 14
+    assert drawing.result().ended
+
+
+def test_what_lasts_too_long_is_as_bad_if_it_is_cut_off():
+    request = bounded(TokenRequest(phones=np.zeros(20, np.int64), sampling=Sampling()), 20)
+    tokens = most_tokens(request, FAMILIES["v2"].token_model)
+    assert not take(heard(), tokens=tokens).lasts
+    assert take(heard(), tokens=tokens - 1).lasts

@@ -119,3 +119,35 @@ def test_a_model_that_is_not_here_leaves_the_rest_alone() -> None:
         assert samples(pool.use("tiny", say)).any()
     finally:
         pool.close()
+
+
+def test_what_is_in_use_stays_and_keeps_nobody_waiting(twins: list[str]) -> None:
+    pool = Pool(memory=memory_of(open_model("tiny")) + 1)
+    spoken: list[np.ndarray] = []
+
+    def use(loaded: Loaded) -> None:
+        with pytest.raises(BusyError):
+            pool.use(twins[0], say)
+        thread = threading.Thread(target=lambda: spoken.append(samples(pool.use("tiny", say))))
+        thread.start()
+        thread.join(30)
+        assert loaded.busy
+        assert [each.name for each in pool.loaded] == ["tiny"]
+
+    try:
+        pool.use("tiny", use)
+        assert spoken[0].any()
+        assert samples(pool.use(twins[0], say)).any()
+    finally:
+        pool.close()
+
+
+def test_one_whose_engine_failed_is_loaded_again() -> None:
+    loads = Loads()
+    pool = Pool(loads)
+    try:
+        pool.use("tiny", lambda loaded: loaded.scheduler).close()
+        assert samples(pool.use("tiny", say)).any()
+        assert loads.names == ["tiny", "tiny"]
+    finally:
+        pool.close()

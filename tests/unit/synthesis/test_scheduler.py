@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from myna.errors import (
     EngineError,
     TextError,
 )
+from myna.synthesis import scheduler as scheduling
+from myna.synthesis.job import Job
 from myna.synthesis.scheduler import Limits, Scheduler
 from myna.synthesis.speaker import Myna
 
@@ -65,10 +69,9 @@ def test_a_failure_touches_no_other(
         return rendering(request)
 
     monkeypatch.setattr(tiny.engine, "rendering", broken)
-    silent = scheduler.submit(utterance(tiny, 3, text="😀"))
-    failing, good = scheduler.submit(utterance(tiny, 1)), scheduler.submit(utterance(tiny, 0))
     with pytest.raises(TextError):
-        samples(silent)
+        scheduler.submit(utterance(tiny, 3, text="😀"))
+    failing, good = scheduler.submit(utterance(tiny, 1)), scheduler.submit(utterance(tiny, 0))
     with pytest.raises(EngineError, match="ZeroDivisionError"):
         samples(failing)
     np.testing.assert_array_equal(samples(good), expected)
@@ -264,3 +267,135 @@ def test_other_work_between_two_tokens(tiny: Myna, scheduler: Scheduler) -> None
         scheduler.ask(lambda: 1 // 0).result(10)
     assert samples(job).any()
     assert scheduler.asked == 0
+
+
+def test_an_engine_that_fails_as_a_whole_leaves_nobody_waiting(
+    tiny: Myna, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = threading.Event()
+
+    def broken() -> Any:
+        told.wait(10)
+        raise MemoryError
+
+    monkeypatch.setattr(tiny.engine, "generation", broken)
+    scheduler = Scheduler(tiny.engine)
+    job, asked = scheduler.submit(utterance(tiny, 0)), scheduler.ask(lambda: 1)
+    told.set()
+    with pytest.raises(EngineError, match="MemoryError"):
+        samples(job)
+    scheduler.close()
+    assert asked.cancelled()
+    assert scheduler.closed
+    assert not scheduler.busy
+    with pytest.raises(EngineError, match="closed"):
+        scheduler.submit(utterance(tiny, 0))
+
+
+def test_a_listener_that_fails_touches_no_other(tiny: Myna, scheduler: Scheduler) -> None:
+    job = scheduler.submit(utterance(tiny, 0))
+    job.heard = lambda: 1 // 0  # type: ignore[assignment,return-value]
+    assert samples(job).any()
+    assert samples(scheduler.submit(utterance(tiny, 1))).any()
+
+
+def test_who_writes_no_more_is_not_waited_for(tiny: Myna) -> None:
+    with Scheduler(tiny.engine, limits=Limits(silence=1.0, saying=1)) as scheduler:
+        job = scheduler.open(utterance(tiny, 0))
+        job.write("Good morning to you. And ")
+        waits = scheduler.submit(utterance(tiny, 1))
+        with pytest.raises(DeadlineError, match="No more of the text"):
+            samples(job)
+        assert samples(waits).any()
+
+
+def test_texts_are_read_by_whoever_asks(
+    tiny: Myna, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    class Watched(scheduling.Script):
+        def __init__(self, *args: Any, **named: Any) -> None:
+            threads.append(threading.current_thread())
+            super().__init__(*args, **named)
+
+    monkeypatch.setattr(scheduling, "Script", Watched)
+    assert samples(scheduler.submit(utterance(tiny, 0))).any()
+    assert threads == [threading.current_thread()]
+
+
+def test_reading_what_is_written_lets_others_speak(
+    tiny: Myna, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    add, advance = scheduling.Growing.add, type(tiny.engine.generation()).advance
+
+    def reading(growing: Any, piece: str) -> Any:
+        events.append("read")
+        return add(growing, piece)
+
+    def drawing(generation: Any, drawings: Any) -> None:
+        events.append("token")
+        advance(generation, drawings)
+
+    monkeypatch.setattr(scheduling.Growing, "add", reading)
+    monkeypatch.setattr(type(tiny.engine.generation()), "advance", drawing)
+    speaking = scheduler.submit(utterance(tiny, 0, text=" ".join(TEXTS * 4)))
+    assert speaking.take() is not None
+    writing = scheduler.open(utterance(tiny, 1))
+    for letter in "wordless" * 3:
+        writing.write(letter)
+    assert samples(speaking).any()
+    writing.cancel()
+    assert events.count("read") == 24
+    assert "read read" not in " ".join(events[: events.index("read") + 40])
+
+
+def test_other_work_leaves_time_for_those_who_speak(tiny: Myna, scheduler: Scheduler) -> None:
+    job = scheduler.submit(utterance(tiny, 0, text=" ".join(TEXTS * 8)))
+    assert job.take() is not None
+    began: list[float] = []
+
+    def work() -> None:
+        began.append(time.monotonic())
+        time.sleep(0.05)
+
+    for each in [scheduler.ask(work) for _ in range(5)]:
+        each.result(30)
+    job.cancel()
+    assert np.diff(began).min() > 0.095
+    blocked = threading.Event()
+    with Scheduler(tiny.engine, limits=Limits(waiting=0, saying=1)) as small:
+        first = small.ask(lambda: blocked.wait(10))
+        with pytest.raises(BusyError):
+            small.ask(work)
+        assert small.busy
+        blocked.set()
+        assert first.result(10)
+
+
+def test_listeners_who_run_dry_come_before_answers_that_are_heard_whole() -> None:
+    asked = utterance(Myna.load("tiny"), 0)
+
+    def need(left: float | None, guard: Guard | None = None, waited: float = 0.0) -> Any:
+        job = Job(asked, Pacing(), guard=guard)
+        telling: Any = SimpleNamespace(buffer=SimpleNamespace(left=left))
+        nothing = scheduling._Need(0, 0)
+        return scheduling._Speaker(job, telling, 1, nothing, 0.0).need(now=waited)
+
+    whole = need(None, Guard())
+    assert need(None) < need(0.2) < whole < need(0.8) < need(5.0)
+    assert need(None, Guard(), waited=40.0) < need(-0.5)
+
+
+def test_takes_of_a_sentence_count_as_memory(tiny: Myna) -> None:
+    script = scheduling.Script(tiny.engine, utterance(tiny, 0), None)
+
+    def kept(guard: Guard | None) -> int:
+        job = Job(utterance(tiny, 0), Pacing(sentences=True), guard=guard)
+        return scheduling._need(script, job, tiny.engine.spec).kept
+
+    assert kept(Guard(check=False, retries=0)) > kept(None)
+    a_take = 60.0 / 0.5 * tiny.engine.spec.rate * 4
+    grown = kept(Guard(check=False, retries=16)) - kept(Guard(check=False, retries=0))
+    assert grown == pytest.approx(16 * a_take)

@@ -12,9 +12,10 @@ import pytest
 import toy
 from myna.audio.loudness import limited
 from myna.audio.resample import HANN_SINC, Resampling, resample
-from myna.datatypes import Audio, Delivery, Guard, Pacing, Sampling
+from myna.datatypes import Audio, Delivery, Guard, Pacing, Sampling, Utterance
 from myna.engines.drawing import Drawing
 from myna.errors import ConfigError, TextError
+from myna.synthesis.growing import broken, scripts
 from myna.synthesis.speaker import Myna
 from myna.synthesis.streaming import Buffer
 
@@ -165,3 +166,15 @@ def test_what_is_near_full_scale_is_bent_below_it() -> None:
     quiet = np.abs(samples) <= 0.9
     np.testing.assert_array_equal(found[quiet], samples[quiet])
     np.testing.assert_array_equal(limited(samples[300:400]), found[300:400])
+
+
+def test_a_long_piece_is_what_short_ones_are(tiny: Myna) -> None:
+    text = "Birds say what they hear, and so does this one. " * 60
+    asked = Utterance(text="", voice=tiny.voice(), sampling=Sampling(seed=1))
+
+    def said(*pieces: str) -> list[str]:
+        made = scripts(tiny.engine, asked, pieces)
+        return [line.sentence.source for script in made for line in script.lines]
+
+    assert max(len(part) for part in broken(text)) <= 500
+    assert said(text) == said(*(text[start : start + 7] for start in range(0, len(text), 7)))

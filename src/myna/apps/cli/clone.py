@@ -79,6 +79,7 @@ def run(given: argparse.Namespace) -> int:
         engine=given.engine,
         device=given.device,
         precision=given.precision,
+        threads=given.threads,
         polyphones=given.polyphones,
     )
     console.progress("listening ...")

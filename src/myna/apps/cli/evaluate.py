@@ -338,7 +338,11 @@ class _Models:
         if name not in self._models:
             given = self._given
             self._models[name] = Model(
-                name, engine=given.engine, device=given.device, precision=given.precision
+                name,
+                engine=given.engine,
+                device=given.device,
+                precision=given.precision,
+                threads=given.threads,
             )
         return self._models[name]
 

@@ -17,7 +17,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from myna import __version__
-from myna.apps.cli import clone, doctor, evaluate, export, models, prepare, say, text, train
+from myna.apps.cli import (
+    batch,
+    clone,
+    doctor,
+    evaluate,
+    export,
+    models,
+    prepare,
+    say,
+    serve,
+    text,
+    train,
+    voices,
+)
 from myna.apps.cli.console import UsageError, shown
 from myna.errors import DownloadError, ModelNotFoundError, MynaError
 
@@ -49,7 +62,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"myna {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (say, clone, text, prepare, train, evaluate, export, models, doctor):
+    for command in (
+        say,
+        batch,
+        clone,
+        voices,
+        text,
+        prepare,
+        train,
+        evaluate,
+        serve,
+        export,
+        models,
+        doctor,
+    ):
         command.add_to(commands, common)
     return parser
 

@@ -90,6 +90,9 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="float32, int8 (engine onnx), float16 or bfloat16 (torch) (default: auto)",
     )
+    group.add_argument(
+        "--threads", type=int, metavar="INT", help="of the engine onnx (default: all cores)"
+    )
 
 
 _READINGS = ("compatible", "improved")

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from myna.apps.cli import voices
 from myna.apps.cli.console import Console, UsageError, shown
 from myna.apps.cli.options import (
     add_engine_options,
@@ -49,8 +50,9 @@ def add_to(
     who.add_argument(
         "--voice",
         metavar="NAME|FILE.voice",
-        help="one that comes with the model, see `myna models list`, or a file from `myna clone` "
-        "(default: the first one that comes with the model)",
+        help="one that comes with the model, see `myna models list`, one of the library, see "
+        "`myna voices`, or a file from `myna clone` (default: the first one that comes with the "
+        "model)",
     )
     who.add_argument(
         "--reference",
@@ -89,7 +91,11 @@ def run(given: argparse.Namespace) -> int:
     _check_output(given)
     sampling, delivery = settings(given, Sampling), settings(given, Delivery)
     settings(given, Guard), settings(given, Pacing)  # what is wrong with them, before the work
-    voice = Voice.load(given.voice) if _is_file(given.voice) else None
+    voice = (
+        Voice.load(given.voice)
+        if _is_file(given.voice)
+        else voices.kept(given.voice, given.model or "tiny")
+    )
     model = given.model or _model_of(voice)
     from myna.checkpoints.store import open_model
 
@@ -106,6 +112,7 @@ def run(given: argparse.Namespace) -> int:
         engine=given.engine,
         device=given.device,
         precision=given.precision,
+        threads=given.threads,
         polyphones=given.polyphones,
     )
     if given.reference:
@@ -221,6 +228,8 @@ def _speak(myna: Myna, utterance: Utterance, given: argparse.Namespace, console:
 
 
 def _stream(myna: Myna, utterance: Utterance, given: argparse.Namespace, console: Console) -> None:
+    from myna.audio.encoders import open_wav_header
+
     pieces = myna.stream(
         utterance.text,
         utterance.voice,
@@ -236,7 +245,7 @@ def _stream(myna: Myna, utterance: Utterance, given: argparse.Namespace, console
     out, spoken, count, ready = sys.stdout.buffer, 0.0, 0, console.seconds
     for count, piece in enumerate(pieces, 1):
         if count == 1 and given.format != _RAW:
-            out.write(_open_wav_header(piece.rate))
+            out.write(open_wav_header(piece.rate))
         _write(out, piece, _RAW)
         out.flush()
         spoken += piece.seconds
@@ -245,20 +254,9 @@ def _stream(myna: Myna, utterance: Utterance, given: argparse.Namespace, console
 
 
 def _write(out: BinaryIO, audio: Audio, container: str) -> None:
-    from myna.audio.recordings import encode, pcm16
+    from myna.audio.encoders import encode
 
-    raw = container == _RAW
-    out.write(pcm16(audio.samples).astype("<i2").tobytes() if raw else encode(audio, container))
-
-
-def _open_wav_header(rate: int) -> bytes:
-    """The start of a WAV whose length is not known yet, as other programs write it into pipes."""
-    import struct
-
-    size = 0x7FFF_F000
-    described = struct.pack("<HHIIHH", 1, 1, rate, rate * 2, 2, 16)
-    riff = b"RIFF" + struct.pack("<I", size + 36) + b"WAVE"
-    return riff + b"fmt " + struct.pack("<I", 16) + described + b"data" + struct.pack("<I", size)
+    out.write(encode(audio, container))
 
 
 def _save_report(path: Path, speech: Speech, seconds: float) -> None:

@@ -1,0 +1,1 @@
+"""Myna on Ray Serve: one ingress that speaks all dialects, and replicas that compute."""

@@ -1,0 +1,104 @@
+"""Speech over the Wyoming protocol, as Home Assistant asks for it.
+
+The protocol knows neither passwords nor encryption, so connections are taken from those addresses
+only that the settings admit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from myna.apps.server.wyoming_session import Limits, Session, refusal
+from myna.errors import BusyError
+
+if TYPE_CHECKING:
+    from myna.apps.server.studio import Studio
+
+__all__ = ["Limits", "Server", "serve"]
+
+_log = logging.getLogger(__name__)
+
+_READ_AHEAD = 1 << 16
+"""Bytes of a client that are taken before somebody reads them."""
+
+
+async def serve(studio: Studio, host: str, port: int, limits: Limits | None = None) -> Server:
+    """Listen, and speak with whoever `studio.settings.wyoming_admits`.
+
+    Args:
+        studio: says the texts.
+        host: address to listen on.
+        port: 0 for any that is free.
+        limits: None for the defaults.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    server = Server(studio, limits or Limits())
+    await server.listen(host, port)
+    return server
+
+
+class Server:
+    """All connections of one port; made by `serve`."""
+
+    def __init__(self, studio: Studio, limits: Limits) -> None:
+        self._studio, self._limits = studio, limits
+        self._sessions: dict[asyncio.Task[None], Session] = {}
+        self._server: asyncio.Server | None = None
+        self._closing = False
+        self.port = 0
+        """On which it listens."""
+
+    async def listen(self, host: str, port: int) -> None:
+        """Take connections from now on."""
+        shared = self._studio.settings.workers > 1 or None  # None is what Windows has
+        self._server = await asyncio.start_server(
+            self._connected, host, port, limit=_READ_AHEAD, reuse_port=shared
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self, grace_seconds: float = 0.0) -> None:
+        """Take no more connections, and end those there are.
+
+        Args:
+            grace_seconds: let what is being said come to its end for so long.
+        """
+        self._closing = True
+        if self._server is not None:
+            self._server.close()
+        for session in self._sessions.values():
+            session.leave()
+        if self._sessions and grace_seconds > 0:
+            await asyncio.wait(self._sessions, timeout=grace_seconds)
+        ending = list(self._sessions)
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        peer = writer.get_extra_info("peername")
+        if self._closing:
+            writer.transport.abort()
+            return
+        if not peer or not self._studio.settings.wyoming_admits(peer[0]):
+            _log.warning("refused Wyoming to %s", peer[0] if peer else "an unknown address")
+            writer.transport.abort()
+            return
+        if len(self._sessions) >= self._limits.connections:
+            writer.write(refusal(BusyError("Too many clients are connected. Try again later.")))
+            writer.close()
+            return
+        session = Session(self._studio, self._limits, reader, writer)
+        self._sessions[task] = session
+        try:
+            with suppress(asyncio.CancelledError):  # by `close`; nobody waits for this task else
+                await session.run()
+        finally:
+            del self._sessions[task]
+            writer.transport.abort()  # of no effect if it was closed
