@@ -64,8 +64,8 @@ class RealServer:
         kept = re.compile(r"(jobs/jobs|voices/[a-z]+)\.sqlite3(-shm|-wal)?|(voices/)?\.?lock")
         files = [path for path in self.folder.joinpath("home").rglob("*") if path.is_file()]
         names = [path.relative_to(self.folder / "home").as_posix() for path in files]
-        temporary = [path.name for path in self.folder.joinpath("tmp").iterdir()]
-        return [name for name in names if not kept.fullmatch(name)] + temporary
+        others = [path for name in ("user", "tmp") for path in (self.folder / name).rglob("*")]
+        return [name for name in names if not kept.fullmatch(name)] + [each.name for each in others]
 
     def ready(self) -> bool:
         """Whether it takes texts."""
@@ -78,7 +78,7 @@ class RealServer:
 @contextmanager
 def real_server(folder: Path, *options: str) -> Iterator[RealServer]:
     """A server that is ready, and ended at the end."""
-    for name in ("home", "roots", "tmp"):
+    for name in ("home", "roots", "tmp", "user"):
         (folder / name).mkdir()
     toy.clip().save(folder / "roots" / CLIP)
     for _ in range(_STARTS):
@@ -144,8 +144,10 @@ def _started(folder: Path, options: tuple[str, ...]) -> RealServer | None:
     port, wyoming_port = _free_port(), _free_port()
     command = [sys.executable, "-m", "myna.apps.cli.main", "serve", "--port", str(port)]
     command += ["--wyoming-port", str(wyoming_port), "--roots", str(folder / "roots"), *options]
-    ours = {"MYNA_HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")}
-    environment = {key: value for key, value in os.environ.items() if key != "MYNA_TOKENS"}
+    folders = {"MYNA_HOME": "home", "TMPDIR": "tmp", "HOME": "user"}
+    ours = {name: str(folder / part) for name, part in folders.items()}
+    foreign = ("MYNA_TOKENS", "XDG_CACHE_HOME", "ORT_DISABLE_TELEMETRY")
+    environment = {key: value for key, value in os.environ.items() if key not in foreign}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             command,

@@ -90,8 +90,9 @@ class Pool:
         return tuple(self._models.values())
 
     def use(self, name: str, what: Callable[[Loaded], Result]) -> Result:
-        """Do something with a model, such as submitting a text, after loading it if need be; it stays
-        meanwhile. One whose scheduler failed is loaded again.
+        """Do something with a model, such as submitting a text, after loading it if need be.
+
+        It stays loaded meanwhile. One whose scheduler failed is loaded again.
 
         Raises:
             ModelNotFoundError: it is not on this machine.

@@ -46,6 +46,9 @@ _SLOWEST = 0.5
 """Of the speeds of a `Delivery`."""
 _AGEING = 0.05
 """Seconds of sound by which a whole text becomes more urgent in each second that it waits."""
+_SERVED = 0.2
+"""And less urgent for each second of the engine's time that it had: a long one does not keep short
+ones waiting until it is over."""
 _FLOAT = 4
 """Bytes of a number in caches and latents."""
 _PEAK = 320
@@ -103,16 +106,19 @@ class _Speaker:
     need_of: _Need
     since: float
     """When it began, or had something to say last."""
+    served: float = 0.0
+    """Seconds of the engine's time that it had."""
 
     def need(self, now: float) -> tuple[int, float]:
         """Sorts first who needs it most."""
+        if self.job.guard is not None:
+            # Nobody hears a whole text before its end: listeners who run dry are not kept waiting.
+            waited = now - self.job.asked
+            return 1, _SOON / 2 - _AGEING * waited + _SERVED * self.served
         left = self.telling.buffer.left
-        if left is not None:
-            return (1, left) if left < _SOON else (2, left)
-        if self.job.guard is None:
+        if left is None:
             return 0, self.number
-        # Nobody hears the beginning of a whole text: listeners who run dry are not kept waiting.
-        return 1, _SOON / 2 - _AGEING * (now - self.job.asked)
+        return (1, left) if left < _SOON else (2, left)
 
 
 class Scheduler:
@@ -450,6 +456,7 @@ class Scheduler:
             if speaker.telling.ready:
                 if not chosen:
                     self._piece(speaker)
+                    speaker.served += self._clock() - now
                     return True
                 continue
             chosen.append(speaker)
@@ -463,6 +470,8 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001 - it is told to those whom it concerns
             for speaker in chosen:
                 self._drop(speaker, _told(error))
+        for speaker in chosen:
+            speaker.served += (self._clock() - now) / len(chosen)
         return True
 
     def _started(self, speaker: _Speaker, generation: Generation) -> bool:

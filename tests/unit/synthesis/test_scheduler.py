@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Iterator
@@ -117,6 +118,21 @@ def test_who_came_first_is_heard_first_and_nobody_waits_for_the_longest(
         thread.join()
     assert order[0] == "long"
     assert order.index("short over") < order.index("long over")
+
+
+def test_a_long_whole_text_does_not_keep_short_ones_waiting(
+    tiny: Myna, scheduler: Scheduler
+) -> None:
+    endless = "one two three four five six seven eight nine ten " * 8
+    long = scheduler.submit(utterance(tiny, 0, text=endless, cut="cut0"), guard=Guard(retries=0))
+    while not scheduler.saying:
+        time.sleep(0.01)
+    short = [scheduler.submit(utterance(tiny, 2), guard=Guard(retries=0)) for _ in range(3)]
+    for job in short:
+        assert samples(job).any()
+    with pytest.raises(queue.Empty):
+        long.take(wait=False)
+    assert samples(long).any()
 
 
 def test_the_queue_has_an_end(tiny: Myna) -> None:

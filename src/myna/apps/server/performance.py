@@ -49,7 +49,7 @@ class Room:
     """Memory for answers that are kept whole until they are sent: of all requests together.
 
     Args:
-        most: bytes; one answer may have a quarter of them.
+        most: bytes; one answer may have half of them.
     """
 
     def __init__(self, most: int) -> None:
@@ -64,7 +64,7 @@ class Room:
     @property
     def most_of_one(self) -> int:
         """Bytes that one answer may have."""
-        return self._most // 4
+        return self._most // 2
 
     def take(self, size: int) -> None:
         """Bytes for one more piece.
