@@ -149,6 +149,43 @@ def crowds() -> dict[str, Any]:
     return found
 
 
+def idle() -> dict[str, float]:
+    """Megabytes before and after the model is let go, and seconds until it speaks again."""
+    code = """
+import time
+from pathlib import Path
+from myna import Guard, Sampling, Utterance
+from myna.synthesis.pool import Pool
+def megabytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+def say(loaded):
+    voice = loaded.myna.voice()
+    job = loaded.scheduler.submit(Utterance(text=TEXT, voice=voice, sampling=Sampling(seed=1)))
+    return next(iter(job))
+now = [0.0]
+pool = Pool(idle=60.0, clock=lambda: now[0])
+pool.use("tiny", say)
+pool.use("tiny", lambda loaded: loaded.scheduler.submit(
+    Utterance(text=TEXT, voice=loaded.myna.voice()), guard=Guard()).take())
+time.sleep(1)
+print(megabytes())
+now[0] = 120.0
+pool.sweep()
+now[0] = 240.0
+pool.sweep(), pool.sweep()
+print(megabytes())
+start = time.perf_counter()
+pool.use("tiny", say)
+print(time.perf_counter() - start)
+pool.close()
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code.replace("TEXT", repr(LONG))], stdout=subprocess.PIPE, check=True
+    )
+    before, after, back = map(float, ran.stdout.split())
+    return {"megabytes loaded": before, "unloaded": after, "seconds to the first sound": back}
+
+
 def main() -> None:
     """Measure, print and save."""
     prepare()
@@ -160,6 +197,7 @@ def main() -> None:
         "warm": warm(),
         "cold": cold(),
         "many at once": crowds(),
+        "idle": idle(),
     }
     for name, row in rows.items():
         print(name, row)

@@ -61,11 +61,14 @@ class RealServer:
 
     def left_behind(self) -> list[str]:
         """Files that nobody asked for."""
-        kept = re.compile(r"(jobs/jobs|voices/[a-z]+)\.sqlite3(-shm|-wal)?|(voices/)?\.?lock")
-        files = [path for path in self.folder.joinpath("home").rglob("*") if path.is_file()]
-        names = [path.relative_to(self.folder / "home").as_posix() for path in files]
-        others = [path for name in ("user", "tmp") for path in (self.folder / name).rglob("*")]
-        return [name for name in names if not kept.fullmatch(name)] + [each.name for each in others]
+        kept = {"home/jobs/jobs.sqlite3", "home/voices/index.sqlite3"}
+        files = [
+            path.relative_to(self.folder).as_posix()
+            for name in ("home", "user", "tmp")
+            for path in (self.folder / name).rglob("*")
+            if path.is_file()
+        ]
+        return sorted(set(files) - kept)
 
     def ready(self) -> bool:
         """Whether it takes texts."""

@@ -7,7 +7,9 @@ our own recogniser listens to what the clients get.
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import socket
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -273,7 +275,7 @@ class TestWhatIsHeard:
             heights[voice] = pitch(file(answer.content)).median
         assert heights[HIGH] > 1.3 * heights[LOW]
 
-    def test_the_same_seed_says_the_same_on_every_route(self, client):
+    def test_the_same_seed_says_the_same_on_every_route(self, client, server):
         body = {"model": "tiny", "input": STORY, "voice": LOW, "seed": SEED}
         tts = {"text": STORY, "text_lang": "en", "voice": LOW, "seed": SEED}
         own = {"text": STORY, "voice": LOW, "sampling": {"seed": SEED}}
@@ -289,6 +291,24 @@ class TestWhatIsHeard:
         def ours(**more: Any) -> Audio:
             return file(client.post("/api/v1/speech", json=unheard | more).content)
 
+        def events() -> Audio:
+            asked = {"response_format": "pcm", "stream_format": "sse"}
+            lines = client.post("/v1/audio/speech", json=body | asked).text.splitlines()
+            told = [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
+            return pcm(b"".join(base64.b64decode(each.get("audio", "")) for each in told))
+
+        def talk() -> Audio:
+            package = pytest.importorskip("websockets.sync.client", reason="needs websockets")
+            with package.connect(f"ws://127.0.0.1:{server.port}/api/v1/talk") as talking:
+                settings = {"voice": LOW, "sampling": {"seed": SEED}}
+                talking.send(json.dumps({"type": "start"} | settings))
+                talking.send(json.dumps({"type": "text", "text": STORY}))
+                talking.send(json.dumps({"type": "finish"}))
+                frames = []
+                while not frames or "finished" not in str(frames[-1]):
+                    frames.append(talking.recv(60))
+            return pcm(b"".join(frame for frame in frames if isinstance(frame, bytes)))
+
         wav = client.post("/v1/audio/speech", json=body | {"response_format": "wav"})
         listened = [old(), file(wav.content), old(media_type="flac")]
         sentences = [ours(), old(media_type="raw", streaming_mode=1), old(streaming_mode=1)]
@@ -299,6 +319,8 @@ class TestWhatIsHeard:
         # Rounding of the pitch adds up in pieces: 57 to 80 dB below the speech.
         for pieces in (
             openai(response_format="pcm"),
+            events(),
+            talk(),
             old(media_type="raw", streaming_mode=3),
             old(streaming_mode=2),
             ours(stream=True),
@@ -325,23 +347,18 @@ class TestWhatIsHeard:
 class TestHangingUp:
     LONG = f"{STORY} " * 60
 
-    def saying(self, server: RealServer) -> float:
-        (value,) = server.metric("saying").values()
-        return value
-
     def test_whoever_hangs_up_frees_all_within_two_seconds(self, client, server):
-        assert eventually(lambda: self.saying(server) == 0, 30)
         body = {"text": self.LONG, "stream": True}
         with client.stream("POST", "/api/v1/speech", json=body) as answer:
             pieces = answer.iter_raw()
             next(pieces)
-            assert self.saying(server) == 1
-        assert eventually(lambda: self.saying(server) == 0, 2)
+            assert saying(server) == 1
+        assert eventually(lambda: saying(server) == 0, 2)
 
     def test_also_who_waits_for_a_whole_file(self, server):
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(f"{server.url}/api/v1/speech", json={"text": self.LONG}, timeout=1)
-        assert eventually(lambda: self.saying(server) == 0, 2)
+        assert eventually(lambda: saying(server) == 0, 2)
 
     def test_also_who_talks(self, server):
         package = pytest.importorskip("websockets.sync.client", reason="needs websockets")
@@ -350,5 +367,19 @@ class TestHangingUp:
             talk.send(json.dumps({"type": "text", "text": self.LONG}))
             while not isinstance(talk.recv(60), bytes):
                 pass
-            assert self.saying(server) == 1
-        assert eventually(lambda: self.saying(server) == 0, 2)
+            assert saying(server) == 1
+        assert eventually(lambda: saying(server) == 0, 2)
+
+    def test_also_a_home_assistant(self, server):
+        event = {"type": "synthesize", "data": {"text": self.LONG}}
+        with socket.create_connection(("127.0.0.1", server.wyoming_port), 60) as connection:
+            connection.sendall(json.dumps(event).encode() + b"\n")
+            assert b"audio-start" in connection.recv(1000)
+            assert saying(server) == 1
+        assert eventually(lambda: saying(server) == 0, 2)
+
+
+def saying(server: RealServer) -> float:
+    """Texts that are being said, with one worker."""
+    (value,) = server.metric("saying").values()
+    return value

@@ -6,10 +6,13 @@ ago and has nothing to do makes room; one that nobody asked for in a while leave
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -77,7 +80,7 @@ class Pool:
         self._opening: dict[str, threading.Lock] = {}
         self._promised: dict[str, int] = {}
         """Bytes of models that are being loaded."""
-        self._closed = False
+        self._closed = self._worked = False
 
     @property
     def memory(self) -> int:
@@ -123,16 +126,22 @@ class Pool:
                 found.used = self._clock()
 
     def sweep(self) -> None:
-        """Unload what has been idle too long."""
-        if self._idle is None:
-            return
+        """Unload what has been idle too long; and once all are idle, give freed memory back."""
+        if self._let_go():
+            _trim()
+
+    def _let_go(self) -> bool:
+        """Unload; whether there may be memory to give back."""
         with self._lock:
-            now = self._clock()
+            now, busy = self._clock(), False
             for loaded in list(self._models.values()):
                 if loaded.busy:
-                    loaded.used = now
-                elif now - loaded.used > self._idle:
+                    loaded.used, busy = now, True
+                elif self._idle is not None and now - loaded.used > self._idle:
                     self._unload(loaded)
+                    self._worked = True
+            worked, self._worked = self._worked, busy
+            return worked and not busy
 
     def close(self) -> None:
         """Unload all; what is being said is cancelled."""
@@ -188,6 +197,14 @@ class Pool:
         del self._models[loaded.name]
         loaded.scheduler.close()
         log.info("unloaded the model %s", loaded.name)
+
+
+def _trim() -> None:
+    """Let go of what was freed: glibc keeps it, which adds up to hundreds of megabytes after many
+    long texts at once. Other systems have no such call, and no need of it."""
+    gc.collect()  # an engine and its sessions know each other
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def memory_of(folder: ModelFolder) -> int:

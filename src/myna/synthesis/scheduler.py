@@ -7,6 +7,7 @@ those whose listeners will be out of sound soonest. What is said depends on the 
 
 from __future__ import annotations
 
+import atexit
 import logging
 import queue
 import threading
@@ -152,6 +153,8 @@ class Scheduler:
         """The first of the queue once it was read, if it has to wait for memory."""
         self._thread = threading.Thread(target=self._run, name="myna-scheduler", daemon=True)
         self._thread.start()
+        # A program that ends while an engine computes would be aborted.
+        atexit.register(self.close)
 
     def submit(
         self,
@@ -287,6 +290,7 @@ class Scheduler:
             self._closing = True
             self._changed.notify()
         self._thread.join()
+        atexit.unregister(self.close)
 
     def __enter__(self) -> Scheduler:
         return self
@@ -438,6 +442,7 @@ class Scheduler:
         return [speaker.need_of for speaker in self._speakers]
 
     def _leave_queue(self, job: Job, speaker: _Speaker | None = None) -> None:
+        self._next = None
         with self._changed:
             self._queue.remove(job)
             if speaker is not None:

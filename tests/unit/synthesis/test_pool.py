@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -99,12 +100,14 @@ def test_idle_models_leave_and_come_back_the_same() -> None:
     pool = Pool(loads, idle=10.0, clock=lambda: now[0])
     try:
         before = samples(pool.use("tiny", say))
+        engine = pool.use("tiny", lambda loaded: weakref.ref(loaded.myna.engine))
         now[0] = 9.0
         pool.sweep()
         assert len(pool.loaded) == 1
         now[0] = 30.0
         pool.sweep()
         assert not pool.loaded
+        assert engine() is None, "something holds its memory"
         np.testing.assert_array_equal(samples(pool.use("tiny", say)), before)
         assert loads.names == ["tiny", "tiny"]
     finally:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import queue
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -415,3 +417,15 @@ def test_takes_of_a_sentence_count_as_memory(tiny: Myna) -> None:
     a_take = 60.0 / 0.5 * tiny.engine.spec.rate * 4
     grown = kept(Guard(check=False, retries=16)) - kept(Guard(check=False, retries=0))
     assert grown == pytest.approx(16 * a_take)
+
+
+def test_a_program_may_end_while_it_speaks() -> None:
+    code = f"""
+from myna import Myna, Utterance
+from myna.synthesis.scheduler import Scheduler
+myna = Myna.load("tiny")
+scheduler = Scheduler(myna.engine)
+scheduler.submit(Utterance(text={" ".join(TEXTS * 10)!r}, voice=myna.voice())).take()
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import socket
 import threading
 import time
@@ -204,3 +205,9 @@ def test_one_address_has_a_share_of_them(monkeypatch: pytest.MonkeyPatch) -> Non
         with closing(connect()) as refused:
             assert _until_closed(refused)[0] == b""
     assert made is not protocol(ServerSettings())
+
+
+def test_what_makes_them_can_be_sent_to_workers() -> None:
+    settings = ServerSettings(head_seconds=5, workers=2)
+    made = uvicorn_options(settings)["http"]
+    assert pickle.loads(pickle.dumps(made)).__reduce__() == made.__reduce__()  # noqa: S301
