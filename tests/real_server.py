@@ -61,14 +61,14 @@ class RealServer:
 
     def left_behind(self) -> list[str]:
         """Files that nobody asked for."""
-        kept = {"home/jobs/jobs.sqlite3", "home/voices/index.sqlite3"}
+        kept = re.compile(r"home/(jobs/jobs|voices/index)\.sqlite3(-shm|-wal)?")
         files = [
             path.relative_to(self.folder).as_posix()
             for name in ("home", "user", "tmp")
             for path in (self.folder / name).rglob("*")
             if path.is_file()
         ]
-        return sorted(set(files) - kept)
+        return [name for name in files if not kept.fullmatch(name)]
 
     def ready(self) -> bool:
         """Whether it takes texts."""

@@ -1,9 +1,14 @@
 """Import what an extra brings, or name the extra."""
 
 import importlib
+import os
 from types import ModuleType
 
 from myna.errors import MissingExtraError
+
+_SILENT = {"onnxruntime": "ORT_DISABLE_TELEMETRY"}
+"""Packages that keep an account of their use as soon as they are imported, if this variable of the
+environment does not say otherwise."""
 
 
 def require(module: str, *, extra: str, feature: str) -> ModuleType:
@@ -18,6 +23,8 @@ def require(module: str, *, extra: str, feature: str) -> ModuleType:
         MissingExtraError: the module is not installed. A module that is installed but broken
             raises its own error, which is the useful one.
     """
+    if variable := _SILENT.get(module):
+        os.environ.setdefault(variable, "1")
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:

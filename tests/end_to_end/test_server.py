@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import socket
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -27,7 +26,7 @@ pytest.importorskip("onnxruntime", reason="needs the extra onnx")
 import real_server
 from myna.audio.pitch import pitch
 from myna.datatypes import Audio
-from real_server import Ear, RealServer, eventually, file, pcm
+from real_server import Ear, RealServer, file, pcm
 
 FOX = "The quick brown fox jumps over the lazy dog."
 SHELLS = "She sells sea shells by the shore."
@@ -342,44 +341,3 @@ class TestWhatIsHeard:
             together = list(threads.map(said, [*range(4), *range(4)]))
         assert together == alone + alone
         assert len(set(alone)) == 4
-
-
-class TestHangingUp:
-    LONG = f"{STORY} " * 60
-
-    def test_whoever_hangs_up_frees_all_within_two_seconds(self, client, server):
-        body = {"text": self.LONG, "stream": True}
-        with client.stream("POST", "/api/v1/speech", json=body) as answer:
-            pieces = answer.iter_raw()
-            next(pieces)
-            assert saying(server) == 1
-        assert eventually(lambda: saying(server) == 0, 2)
-
-    def test_also_who_waits_for_a_whole_file(self, server):
-        with pytest.raises(httpx.ReadTimeout):
-            httpx.post(f"{server.url}/api/v1/speech", json={"text": self.LONG}, timeout=1)
-        assert eventually(lambda: saying(server) == 0, 2)
-
-    def test_also_who_talks(self, server):
-        package = pytest.importorskip("websockets.sync.client", reason="needs websockets")
-        with package.connect(f"ws://127.0.0.1:{server.port}/api/v1/talk") as talk:
-            talk.send(json.dumps({"type": "start"}))
-            talk.send(json.dumps({"type": "text", "text": self.LONG}))
-            while not isinstance(talk.recv(60), bytes):
-                pass
-            assert saying(server) == 1
-        assert eventually(lambda: saying(server) == 0, 2)
-
-    def test_also_a_home_assistant(self, server):
-        event = {"type": "synthesize", "data": {"text": self.LONG}}
-        with socket.create_connection(("127.0.0.1", server.wyoming_port), 60) as connection:
-            connection.sendall(json.dumps(event).encode() + b"\n")
-            assert b"audio-start" in connection.recv(1000)
-            assert saying(server) == 1
-        assert eventually(lambda: saying(server) == 0, 2)
-
-
-def saying(server: RealServer) -> float:
-    """Texts that are being said, with one worker."""
-    (value,) = server.metric("saying").values()
-    return value

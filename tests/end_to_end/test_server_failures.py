@@ -1,9 +1,13 @@
-"""A real server that is told to stop, or loses a worker, while it speaks: nothing is lost."""
+"""A real server whose clients hang up, that is told to stop, or that loses a worker, while it
+speaks: all work on what nobody hears ends, and nothing else is lost.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -18,12 +22,57 @@ pytest.importorskip("onnxruntime", reason="needs the extra onnx")
 
 from real_server import RealServer, eventually, file, real_server
 
-pytestmark = pytest.mark.slow
-
 STORY = (
     "The quick brown fox jumps over the lazy dog. She sells sea shells by the shore. Birds repeat "
     "what they hear. "
 )
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
+    with real_server(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+def saying(server: RealServer) -> float:
+    """Texts that are being said, with one worker."""
+    (value,) = server.metric("saying").values()
+    return value
+
+
+class TestHangingUp:
+    LONG = STORY * 60
+
+    def test_whoever_hangs_up_frees_all_within_two_seconds(self, one):
+        body = {"text": self.LONG, "stream": True}
+        with httpx.stream("POST", f"{one.url}/api/v1/speech", json=body, timeout=60) as answer:
+            pieces = answer.iter_raw()
+            next(pieces)
+            assert saying(one) == 1
+        assert eventually(lambda: saying(one) == 0, 2)
+
+    def test_also_who_waits_for_a_whole_file(self, one):
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{one.url}/api/v1/speech", json={"text": self.LONG}, timeout=1)
+        assert eventually(lambda: saying(one) == 0, 2)
+
+    def test_also_who_talks(self, one):
+        package = pytest.importorskip("websockets.sync.client", reason="needs websockets")
+        with package.connect(f"ws://127.0.0.1:{one.port}/api/v1/talk") as talk:
+            talk.send(json.dumps({"type": "start"}))
+            talk.send(json.dumps({"type": "text", "text": self.LONG}))
+            while not isinstance(talk.recv(60), bytes):
+                pass
+            assert saying(one) == 1
+        assert eventually(lambda: saying(one) == 0, 2)
+
+    def test_also_a_home_assistant(self, one):
+        event = {"type": "synthesize", "data": {"text": self.LONG}}
+        with socket.create_connection(("127.0.0.1", one.wyoming_port), 60) as connection:
+            connection.sendall(json.dumps(event).encode() + b"\n")
+            assert b"audio-start" in connection.recv(1000)
+            assert saying(one) == 1
+        assert eventually(lambda: saying(one) == 0, 2)
 
 
 def children(server: RealServer) -> list[int]:
@@ -51,6 +100,7 @@ def gone(processes: list[int]) -> bool:
     return eventually(lambda: not any(map(runs, processes)), 60, every=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_is_being_said_is_finished_when_the_server_is_told_to_stop(tmp_path, workers):
     with real_server(tmp_path, "--workers", str(workers)) as server:
@@ -74,6 +124,7 @@ def test_what_is_being_said_is_finished_when_the_server_is_told_to_stop(tmp_path
         assert gone(processes)
 
 
+@pytest.mark.slow
 def test_clients_that_may_can_restart_and_end_it(tmp_path: Path) -> None:
     with real_server(tmp_path, "--allow-exit") as server:
         httpx.get(f"{server.url}/control", params={"command": "restart"}, timeout=30)
@@ -122,6 +173,7 @@ def two(tmp_path: Path) -> Iterator[RealServer]:
         yield server
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced_and_its_job_finished(two: RealServer) -> None:
     # Two jobs are the same text; each worker says one at a time, so each has one of them.
     body = {"text": STORY * 18, "sampling": {"seed": 5}}

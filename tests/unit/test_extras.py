@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +39,14 @@ def test_broken(
     with pytest.raises(error) as caught:
         require("brokenbird", extra="wings", feature="Flying")
     assert not isinstance(caught.value, MissingExtraError)
+
+
+def test_packages_are_told_to_keep_no_account_of_their_use(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    code = (
+        "from myna.extras import require\n"
+        "require('onnxruntime', extra='onnx', feature='This').get_available_providers()\n"
+    )
+    home = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PATH": os.environ["PATH"]}
+    subprocess.run([sys.executable, "-c", code], env=home, check=True, timeout=60)
+    assert not list(tmp_path.rglob("*"))

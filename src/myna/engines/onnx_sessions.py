@@ -154,6 +154,4 @@ def _weight(name: str, parts: Part) -> Floats:
 
 @cache
 def _runtime() -> Any:
-    runtime = require("onnxruntime", extra="onnx", feature="Speaking without PyTorch")
-    runtime.disable_telemetry_events()
-    return runtime
+    return require("onnxruntime", extra="onnx", feature="Speaking without PyTorch")

@@ -46,8 +46,6 @@ def serve(settings: ServerSettings) -> None:
         MynaError: the model cannot be loaded.
     """
     settings.check_binding()
-    # ONNX Runtime begins to report as it is imported, before it can be told in any other way.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     uvicorn: Any = require("uvicorn", extra="server", feature="The server")
     logs = journal.log_config(log_text=settings.log_text)
     options = {

@@ -86,6 +86,7 @@ class Studio:
             self._sweeping.cancel()
             self._sweeping = None
         await self.off(self.pool.close)
+        await self.off(self.library.close)
         self._cloning.shutdown(wait=False, cancel_futures=True)
 
     @property

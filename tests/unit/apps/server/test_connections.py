@@ -210,4 +210,4 @@ def test_one_address_has_a_share_of_them(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_makes_them_can_be_sent_to_workers() -> None:
     settings = ServerSettings(head_seconds=5, workers=2)
     made = uvicorn_options(settings)["http"]
-    assert pickle.loads(pickle.dumps(made)).__reduce__() == made.__reduce__()  # noqa: S301
+    assert pickle.loads(pickle.dumps(made)).__reduce__() == made.__reduce__()
