@@ -319,6 +319,11 @@ class Guard:
     """Clearness, -100 to 0, below which a sentence is said again even if all its words are there.
     Higher is clearer speech, and more work. None is the model's own."""
 
+    @property
+    def again(self) -> bool:
+        """Whether a sentence may be said again."""
+        return self.check and self.retries > 0
+
     def __post_init__(self) -> None:
         _whole("retries", self.retries)
         in_range("retries", self.retries, 0, MOST_RETRIES)

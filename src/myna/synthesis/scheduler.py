@@ -562,7 +562,7 @@ def _need(script: Script, job: Job, spec: FamilySpec) -> _Need:
     kept = decoding = 0
     for line in script.lines:
         phones = len(line.phones)
-        longest = lasting(phones, seconds) if guard is not None and guard.check else seconds
+        longest = lasting(phones, seconds) if guard is not None and guard.again else seconds
         tokens = min(round(longest * TOKENS_PER_SECOND), model.most_tokens)
         positions = script.prompted + phones + context + tokens
         need = _bytes(positions, tokens, job.pacing, spec)

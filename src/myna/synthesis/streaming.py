@@ -209,7 +209,7 @@ class Telling:
             self._context = Context(script.context, self._engine.spec)
         self._script, self._index = script, index
         self._request = script.request(index, self._context.before)
-        if self._guard is not None and self._guard.check:
+        if self._guard is not None and self._guard.again:
             self._request = bounded(self._request, len(script.lines[index].phones))
         self._silence = self._track.silence(script.lines[index].sentence)
         self._attempts: Attempts | None = None

@@ -41,7 +41,7 @@ def said(
     while waiting := [index for index, each in enumerate(attempts) if not each.done]:
         waiting = waiting[:1] if context.used else waiting
         requests = [script.request(index, context.before) for index in waiting]
-        if guard.check:
+        if guard.again:
             requests = [
                 bounded(request, len(script.lines[index].phones))
                 for index, request in zip(waiting, requests, strict=True)
