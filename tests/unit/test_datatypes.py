@@ -40,6 +40,7 @@ RANGES = [
     (Sampling, "top_k", 1, 10_000),
     (Sampling, "top_p", 0.0, 1.0),
     (Sampling, "repetition_penalty", 0.5, 2.0),
+    (Sampling, "context", 0, 8),
     (Sampling, "longest_seconds", 0.5, 60.0),
     (Sampling, "seed", 0, 2**63 - 1),
     (Delivery, "speed", 0.5, 2.0),

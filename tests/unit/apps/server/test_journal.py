@@ -211,6 +211,7 @@ def test_uvicorn_writes_no_addresses() -> None:
     try:
         logging.config.dictConfig(config)
         log = logging.getLogger("uvicorn.error")
+        log.setLevel(logging.NOTSET)  # other servers of this process may have set it
         log.info("Application startup complete.")
         log.info('%s - "WebSocket %s" [accepted]', "127.0.0.1:1", f"/ws?text={SECRET}")
         logging.getLogger("uvicorn.access").info(SECRET)
