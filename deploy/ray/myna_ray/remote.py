@@ -67,6 +67,10 @@ class RemoteModel:
     myna: RemoteMyna
     scheduler: RemoteScheduler
 
+    def clone(self, references: Sequence[Reference]) -> Voice:
+        """As `Loaded.clone`."""
+        return self.myna.clone(references)
+
 
 class RemotePool:
     """Stands for a `Pool` whose models are in replicas of `Speaker`.
@@ -78,6 +82,7 @@ class RemotePool:
         prompter: actor handle of a `Prompter`.
         most: texts that may be on their way at the same time.
         ahead: seconds of sound that are fetched from a replica before the listener fetches them.
+        memory: bytes, twice as many as whole answers may take here before they are sent.
     """
 
     def __init__(
@@ -87,7 +92,9 @@ class RemotePool:
         *,
         most: int = 256,
         ahead: float = 30.0,
+        memory: int = 1 << 30,
     ) -> None:
+        self.memory = memory
         self._speakers, self._prompter = speakers, prompter
         self._most, self._ahead = most, ahead
         self._loop = asyncio.get_running_loop()
@@ -203,9 +210,14 @@ class RemoteScheduler:
         return len(self._jobs)
 
     @property
-    def asked(self) -> int:
-        """Nothing waits here."""
-        return 0
+    def busy(self) -> bool:
+        """Whether texts are on their way."""
+        return bool(self._jobs)
+
+    @property
+    def full(self) -> bool:
+        """Whether no further text is taken now."""
+        return self._room() <= 0
 
     def submit(
         self,

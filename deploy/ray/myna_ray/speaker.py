@@ -95,12 +95,9 @@ class Speaker:
         """The voice of recordings; errors of Myna's are told, not raised."""
         try:
             await self._stage(model)
-            asked = await asyncio.to_thread(
-                self._pool.use,
-                model,
-                lambda loaded: loaded.scheduler.ask(lambda: loaded.myna.clone(references)),
+            return await asyncio.to_thread(
+                self._pool.use, model, lambda loaded: loaded.clone(references)
             )
-            return await asyncio.wrap_future(asked)
         except MynaError as error:
             return Failure.of(error)
 

@@ -17,7 +17,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from myna.checkpoints.store import ModelFolder, open_model
+from myna.datatypes import Reference, Voice
 from myna.errors import BusyError, EngineError
+from myna.synthesis import cloning
+from myna.synthesis.between import Between
 from myna.synthesis.scheduler import Limits, Scheduler
 from myna.synthesis.speaker import Myna
 from myna.synthesis.streaming import Clock
@@ -51,6 +54,12 @@ class Loaded:
     def busy(self) -> bool:
         """Whether texts are said, or wait, or something else is done with it."""
         return bool(self.users or self.scheduler.busy)
+
+    def clone(self, references: Sequence[Reference]) -> Voice:
+        """As `Myna.clone`, in the thread of the caller; the engine hears them between two tokens
+        of those who speak."""
+        ears = Between(self.myna.engine, self.scheduler)
+        return cloning.clone(ears, references, name="", polyphones=self.myna.polyphones)
 
 
 class Pool:

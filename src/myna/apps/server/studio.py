@@ -22,8 +22,6 @@ from myna.apps.server.settings import ServerSettings
 from myna.datatypes import Utterance, Voice
 from myna.engines.randomness import draw_seed
 from myna.errors import EngineError, MynaError, TextError, VoiceError
-from myna.synthesis import cloning
-from myna.synthesis.between import Between
 from myna.synthesis.job import Job
 from myna.synthesis.pool import Loaded, Pool
 
@@ -286,9 +284,7 @@ class Studio:
         def made(loaded: Loaded) -> Voice:
             if (found := known(loaded)) is not None:  # somebody asked for the same before
                 return found
-            ears = Between(loaded.myna.engine, loaded.scheduler)
-            polyphones = loaded.myna.polyphones
-            voice = cloning.clone(ears, role.references, name="", polyphones=polyphones)
+            voice = loaded.clone(role.references)
             self._cast.remember(role, voice)
             return voice
 
