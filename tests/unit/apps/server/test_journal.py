@@ -200,7 +200,8 @@ def test_errors_tell_where_and_not_what() -> None:
 
 def test_uvicorn_writes_no_addresses() -> None:
     pytest.importorskip("uvicorn")
-    root, names = logging.getLogger(), ("myna", "myna.text", "uvicorn", "uvicorn.access", "uvicorn.error")
+    root = logging.getLogger()
+    names = ("myna", "myna.text", "uvicorn", "uvicorn.access", "uvicorn.error")
     before = [
         (each, each.level, each.handlers[:], each.propagate)
         for each in (root, *map(logging.getLogger, names))
