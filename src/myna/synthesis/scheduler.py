@@ -46,10 +46,8 @@ _SOON = 1.0
 _SLOWEST = 0.5
 """Of the speeds of a `Delivery`."""
 _AGEING = 0.05
-"""Seconds of sound by which a whole text becomes more urgent in each second that it waits."""
-_SERVED = 0.2
-"""And less urgent for each second of the engine's time that it had: a long one does not keep short
-ones waiting until it is over."""
+"""Seconds of sound by which a whole text becomes more urgent in each second in which nothing is
+done for it."""
 _FLOAT = 4
 """Bytes of a number in caches and latents."""
 _PEAK = 320
@@ -109,17 +107,21 @@ class _Speaker:
     """When it began, or had something to say last."""
     served: float = 0.0
     """Seconds of the engine's time that it had."""
+    turn: float | None = None
+    """When it had some last."""
 
-    def need(self, now: float) -> tuple[int, float]:
+    def need(self, now: float) -> tuple[int, float, float]:
         """Sorts first who needs it most."""
         if self.job.guard is not None:
             # Nobody hears a whole text before its end: listeners who run dry are not kept waiting.
-            waited = now - self.job.asked
-            return 1, _SOON / 2 - _AGEING * waited + _SERVED * self.served
+            # Of two, the one for which less was done comes first, so that the short ones are soon
+            # over; but none waits for ever.
+            waited = now - (self.job.asked if self.turn is None else self.turn)
+            return 1, round(_SOON / 2 - _AGEING * waited, 1), self.served
         left = self.telling.buffer.left
         if left is None:
-            return 0, self.number
-        return (1, left) if left < _SOON else (2, left)
+            return 0, self.number, 0.0
+        return (1, left, 0.0) if left < _SOON else (2, left, 0.0)
 
 
 class Scheduler:
@@ -461,7 +463,7 @@ class Scheduler:
             if speaker.telling.ready:
                 if not chosen:
                     self._piece(speaker)
-                    speaker.served += self._clock() - now
+                    self._serve([speaker], now)
                     return True
                 continue
             chosen.append(speaker)
@@ -475,9 +477,14 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001 - it is told to those whom it concerns
             for speaker in chosen:
                 self._drop(speaker, _told(error))
-        for speaker in chosen:
-            speaker.served += (self._clock() - now) / len(chosen)
+        self._serve(chosen, now)
         return True
+
+    def _serve(self, speakers: Sequence[_Speaker], since: float) -> None:
+        """These had the engine's time until now."""
+        now = self._clock()
+        for speaker in speakers:
+            speaker.served, speaker.turn = speaker.served + (now - since) / len(speakers), now
 
     def _started(self, speaker: _Speaker, generation: Generation) -> bool:
         """Begin its next sentence if there is one, and room; end it if there is none."""
