@@ -43,6 +43,14 @@ _PATIENCE = 0.05
 """Seconds between two looks at who waits while nobody can be served."""
 _SOON = 1.0
 """Seconds of sound left below which a listener comes before those who have more."""
+_WHOLE = 0.5
+"""Seconds of sound left below which a listener comes before texts that nobody hears as they are
+said."""
+_LOST = 1.0
+"""Seconds of silence after which a listener comes before those no more."""
+_CLAIM = 5.0
+"""Seconds of sound by which a text is more urgent for each second of an equal share of the engine
+that it did not have."""
 _SLOWEST = 0.5
 """Of the speeds of a `Delivery`."""
 _AGEING = 0.05
@@ -105,23 +113,27 @@ class _Speaker:
     need_of: _Need
     since: float
     """When it began, or had something to say last."""
+    due: float = 0.0
+    """Seconds that an equal share of the engine would have been."""
     served: float = 0.0
     """Seconds of the engine's time that it had."""
-    turn: float | None = None
-    """When it had some last."""
 
-    def need(self, now: float) -> tuple[int, float, float]:
+    @property
+    def need(self) -> tuple[int, float, float]:
         """Sorts first who needs it most."""
-        if self.job.guard is not None:
-            # Nobody hears a whole text before its end: listeners who run dry are not kept waiting.
-            # Of two, the one for which less was done comes first, so that the short ones are soon
-            # over; but none waits for ever.
-            waited = now - (self.job.asked if self.turn is None else self.turn)
-            return 1, round(_SOON / 2 - _AGEING * waited, 1), self.served
         left = self.telling.buffer.left
-        if left is None:
+        whole = self.job.guard is not None
+        if left is None and not whole:
             return 0, self.number, 0.0
-        return (1, left, 0.0) if left < _SOON else (2, left, 0.0)
+        # What lies there is no silence, however long nobody fetches it.
+        left = _WHOLE if whole or left is None else max(left, self.job.unheard)
+        if whole or left < -_LOST:
+            # Listeners who can be kept from running dry come first, but who never had an equal
+            # share does not wait for ever. Of two with as much claim, the one for which less was
+            # done comes first, so that short texts are soon over.
+            claim = max(self.due - self.served, 0.0)
+            return 1, round(_WHOLE - _CLAIM * claim, 1), self.served
+        return 1 if left < _SOON else 2, left, 0.0
 
 
 class Scheduler:
@@ -455,7 +467,7 @@ class Scheduler:
         nothing to do."""
         chosen: list[_Speaker] = []
         now = self._clock()
-        for speaker in sorted(self._speakers, key=lambda each: each.need(now)):
+        for speaker in sorted(self._speakers, key=lambda each: each.need):
             if speaker.job.unheard >= self.limits.unheard:
                 continue
             if not self._started(speaker, generation):
@@ -482,9 +494,11 @@ class Scheduler:
 
     def _serve(self, speakers: Sequence[_Speaker], since: float) -> None:
         """These had the engine's time until now."""
-        now = self._clock()
+        seconds = self._clock() - since
+        for speaker in self._speakers:
+            speaker.due += seconds / len(self._speakers)
         for speaker in speakers:
-            speaker.served, speaker.turn = speaker.served + (now - since) / len(speakers), now
+            speaker.served += seconds / len(speakers)
 
     def _started(self, speaker: _Speaker, generation: Generation) -> bool:
         """Begin its next sentence if there is one, and room; end it if there is none."""

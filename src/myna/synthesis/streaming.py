@@ -73,10 +73,10 @@ class Buffer:
         """A piece is handed out."""
         now = self._clock()
         self._worked += now - self._since
+        # Who ran dry waited, and goes on from here.
+        self._began = now if self._began is None else max(self._began, now - self._given)
         self._given += seconds
         self._pieces += 1
-        if self._began is None:
-            self._began = now
 
 
 class Telling:

@@ -395,15 +395,21 @@ def test_other_work_leaves_time_for_those_who_speak(tiny: Myna, scheduler: Sched
 def test_listeners_who_run_dry_come_before_answers_that_are_heard_whole() -> None:
     asked = utterance(Myna.load("tiny"), 0)
 
-    def need(left: float | None, guard: Guard | None = None, waited: float = 0.0) -> Any:
+    def need(left: float | None, guard: Guard | None = None, **known: float) -> Any:
         job = Job(asked, Pacing(), guard=guard)
+        job.give(Audio(np.zeros(round(1000 * known.pop("unheard", 0.0)), np.float32), 1000))
         telling: Any = SimpleNamespace(buffer=SimpleNamespace(left=left))
         nothing = scheduling._Need(0, 0)
-        return scheduling._Speaker(job, telling, 1, nothing, 0.0).need(now=waited)
+        return scheduling._Speaker(job, telling, 1, nothing, 0.0, **known).need
 
     whole = need(None, Guard())
     assert need(None) < need(0.2) < whole < need(0.8) < need(5.0)
-    assert need(None, Guard(), waited=40.0) < need(-0.5)
+    # Who had much less than an equal share does not wait for ever.
+    assert need(None, Guard(), due=1.0) < need(-0.5)
+    # Of two that nobody hears in time, the one for which less was done comes first.
+    assert need(None, Guard(), due=2.0, served=2.0) < need(-30.0, due=3.0, served=3.0)
+    # Whoever fetches nothing has enough to hear.
+    assert need(0.8) < need(-30.0, unheard=10.0)
 
 
 def test_takes_of_a_sentence_count_as_memory(tiny: Myna) -> None:

@@ -221,7 +221,9 @@ def log_config(*, log_text: bool = False, level: str = "INFO") -> dict[str, Any]
             "myna": {"level": level},
             # What it cannot read, it quotes.
             "myna.text": {"level": level if log_text else "CRITICAL"},
-            "uvicorn": {"level": level},
+            # Stated in full, as whoever set up uvicorn's own log before in this process left it.
+            "uvicorn": {"level": level, "handlers": [], "propagate": True},
+            "uvicorn.error": {"level": "NOTSET", "handlers": [], "propagate": True},
             "uvicorn.access": quiet,
         },
     }

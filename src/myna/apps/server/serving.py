@@ -12,6 +12,7 @@ import logging.config
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -33,6 +34,9 @@ _SETTINGS, _METRICS = "MYNA_SERVER", "MYNA_SERVER_METRICS"
 """How workers are told what to do: variables of the environment."""
 _ANSWERS_WITHIN = 30
 """Seconds in which a worker that lives gives a sign; starting, on a busy machine, takes some."""
+_UNSENT = 1 << 18
+"""Bytes that the system keeps for each slow reader: about ten seconds of sound. Left to itself it
+keeps megabytes, and what nobody fetches looks like what somebody hears."""
 _NOT_STARTED = 3
 """Exit code of a worker, as uvicorn has it, that could not even begin."""
 
@@ -60,7 +64,7 @@ def serve(settings: ServerSettings) -> None:
         config = uvicorn.Config(create(settings, control=_control), **options)
         server = uvicorn.Server(config)
         with suppress(KeyboardInterrupt):
-            server.run(sockets=[config.bind_socket()])  # of its own, :: would not hear IPv4
+            server.run(sockets=[_bound(config)])
         if not server.started:
             raise SystemExit(1)
         if os.environ.pop(_RESTART, ""):
@@ -72,10 +76,17 @@ def serve(settings: ServerSettings) -> None:
         options |= {"factory": True, "timeout_worker_healthcheck": _ANSWERS_WITHIN}
         config = uvicorn.Config("myna.apps.server.serving:worker", **options)
         supervisors: Any = importlib.import_module("uvicorn.supervisors")
-        group = supervisors.Multiprocess(config, sockets=[config.bind_socket()])
+        group = supervisors.Multiprocess(config, sockets=[_bound(config)])
         group.run()
         if any(each.exitcode == _NOT_STARTED for each in group.processes):
             raise SystemExit(1)
+
+
+def _bound(config: Any) -> socket.socket:
+    """What is listened on. uvicorn's own would not hear IPv4 on `::`."""
+    listening: socket.socket = config.bind_socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNSENT)  # connections inherit it
+    return listening
 
 
 def worker() -> ASGIApp:

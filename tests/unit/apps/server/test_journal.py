@@ -209,10 +209,12 @@ def test_uvicorn_writes_no_addresses() -> None:
     stream = io.StringIO()
     config = journal.log_config()
     config["handlers"]["stderr"]["stream"] = stream
+    log = logging.getLogger("uvicorn.error")
     try:
+        # As uvicorn's own settings leave it, for a server that was there before.
+        logging.getLogger("uvicorn").propagate = False
+        log.setLevel(logging.WARNING)
         logging.config.dictConfig(config)
-        log = logging.getLogger("uvicorn.error")
-        log.setLevel(logging.NOTSET)  # other servers of this process may have set it
         log.info("Application startup complete.")
         log.info('%s - "WebSocket %s" [accepted]', "127.0.0.1:1", f"/ws?text={SECRET}")
         logging.getLogger("uvicorn.access").info(SECRET)
