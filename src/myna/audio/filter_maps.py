@@ -12,9 +12,15 @@ from numpy.typing import NDArray
 
 from myna.specs import SourceFilterSpec
 
+_BRIGHT_ABOVE = 1000.0
+"""Hz; below, nothing is made brighter."""
+_BRIGHTEST = 6.0
+"""Decibels."""
+
 
 def filter_maps(spec: SourceFilterSpec) -> dict[str, NDArray[np.float32]]:
-    """The fixed maps: to spectra and back, and from bands to gains and phases.
+    """The fixed maps: to spectra and back, from bands to gains and phases, and from what was learnt
+    to what is spoken.
 
     Hann windows on both sides, two thirds overlapping, add up to 9/8. The phase is the least one
     for the gain, its Hilbert transform, as vocal tracts have it; linear in the bands.
@@ -36,7 +42,28 @@ def filter_maps(spec: SourceFilterSpec) -> dict[str, NDArray[np.float32]]:
     folded[[0, window // 2]] = 1.0
     phases = np.fft.rfft(cepstra * folded, axis=1).imag
     found = {"analysis": analysis, "synthesis": synthesis, "gains": gains, "phases": phases}
+    found |= {"sharpened": _sharpened(spec), "tilt": _tilt(spec)}
     return {name: table.astype(np.float32) for name, table in found.items()}
+
+
+def _sharpened(spec: SourceFilterSpec) -> NDArray[np.float64]:
+    """(M, M): bands whose cepstra but the first two, mean and slope, are larger."""
+    order, band = np.arange(spec.bands)[:, None], np.arange(spec.bands)[None]
+    cosines = np.sqrt(2 / spec.bands) * np.cos(np.pi * order * (band + 0.5) / spec.bands)
+    cosines[0] /= np.sqrt(2)
+    weights = np.where(order < 2, 1.0, spec.sharpness)
+    sharpened: NDArray[np.float64] = cosines.T @ (weights * cosines)
+    return sharpened
+
+
+def _tilt(spec: SourceFilterSpec) -> NDArray[np.float64]:
+    """(M,): natural logarithm of a gain."""
+    highest = 1127.0 * np.log1p(spec.rate / 2 / 700.0)
+    hertz = 700.0 * np.expm1(np.linspace(0.0, highest, spec.bands) / 1127.0)
+    octaves = np.log2(np.maximum(hertz, _BRIGHT_ABOVE) / _BRIGHT_ABOVE)
+    decibels = np.minimum(octaves * spec.brightness, _BRIGHTEST)
+    tilt: NDArray[np.float64] = decibels / 20 * np.log(10)
+    return tilt
 
 
 def _interpolation(spec: SourceFilterSpec, frequencies: int) -> NDArray[np.float64]:

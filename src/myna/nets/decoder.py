@@ -46,6 +46,8 @@ class Decoder(nn.Module):
         dropout: in the reference encoder and the prior encoder.
     """
 
+    emphasis: Tensor | None
+
     def __init__(self, spec: DecoderSpec, *, training: bool = False, dropout: float = 0.1) -> None:
         super().__init__()
         self.spec = spec
@@ -67,6 +69,8 @@ class Decoder(nn.Module):
             self.timbre_to_prior = nn.Linear(spec.timbre, spec.fusion)
         if spec.band_limited:
             self.band = nn.Linear(1, spec.timbre)
+        # In no file, and computed even when the parameters are on meta.
+        self.register_buffer("emphasis", _emphasis(spec), persistent=False)
 
     def tokens(self, content: Tensor) -> Tensor:
         """Content features (B, C, E) -> semantic tokens (B, E // 2), the nearest codes."""
@@ -115,8 +119,13 @@ class Decoder(nn.Module):
         return F.interpolate(entries, scale_factor=float(self.spec.frames_per_token))
 
     def join(self, tokens: Tensor, phones: Tensor, timbre: Tensor) -> Tensor:
-        """tokens (B, T), phones (B, P), timbre (B, G, 1) -> (B, H, E): the prior's hidden state."""
+        """Tokens as they are spoken; training asks `prior`, which knows of no emphasis.
+
+        tokens (B, T), phones (B, P), timbre (B, G, 1) -> (B, H, E): the prior's hidden state.
+        """
         content = self.content(tokens)
+        if self.emphasis is not None:
+            content = content * self.emphasis
         text_mask = torch.ones_like(phones, dtype=content.dtype)[:, None]
         return self.prior_encoder.join(
             content, full_mask(content), phones, text_mask, self.prior_timbre(timbre)
@@ -247,3 +256,12 @@ class Decoder(nn.Module):
     ) -> Tensor:
         """tokens (B, T), phones (B, P), timbre (B, G, 1) -> waveform (B, N); see `render`."""
         return self.render(self.join(tokens, phones, timbre), timbre, noise, speed, grain)
+
+
+def _emphasis(spec: DecoderSpec) -> Tensor | None:
+    """(C, 1): what content is multiplied by when it is spoken."""
+    if not spec.emphasis:
+        return None
+    columns = torch.tensor([count for count, _ in spec.emphasis], device="cpu")
+    weights = torch.tensor([weight for _, weight in spec.emphasis], device="cpu")
+    return weights.repeat_interleave(columns, output_size=spec.content)[:, None]

@@ -64,6 +64,8 @@ class SourceFilter(nn.Module):
     synthesis: Tensor
     gains: Tensor
     phases: Tensor
+    sharpened: Tensor
+    tilt: Tensor
 
     def __init__(self, spec: SourceFilterSpec, latents: int, timbre: int) -> None:
         super().__init__()
@@ -94,8 +96,15 @@ class SourceFilter(nn.Module):
     def forward(
         self, latents: Tensor, timbre: Tensor, grain: Tensor, since: Since | None = None
     ) -> tuple[Tensor, Tensor]:
-        """latents (B, H, T), timbre (B, G, 1), grain (B, N) -> as `sound`, of its own pitch."""
+        """Speak, with sharper and brighter filters than were learnt if the spec says so.
+
+        latents (B, H, T), timbre (B, G, 1), grain (B, N) -> as `sound`, of its own pitch.
+        """
         controls = self.controls(latents, timbre)
+        if self.spec.sharpness != 1 or self.spec.brightness != 0:
+            controls = controls._replace(
+                pulses=self._spoken(controls.pulses), noise=self._spoken(controls.noise)
+            )
         voiced = (controls.voice > 0).to(latents.dtype)
         return self.sound(controls, controls.hertz, voiced, grain, since)
 
@@ -132,6 +141,15 @@ class SourceFilter(nn.Module):
         real = voice_real * filter_real - voice_imag * filter_imag + noise_real * breath
         imag = voice_real * filter_imag + voice_imag * filter_real + noise_imag * breath
         return self._joined(torch.cat((real, imag), -1) @ self.synthesis), turns
+
+    def _spoken(self, filters: Tensor) -> Tensor:
+        """Sharpened as loud as they were, then tilted: (B, S, M) -> the same."""
+        sharp = filters @ self.sharpened
+        return sharp + (self._level(filters) - self._level(sharp)) / 2 + self.tilt
+
+    def _level(self, filters: Tensor) -> Tensor:
+        """(B, S, M) -> logarithm of the power of the filter, (B, S, 1)."""
+        return torch.logsumexp(2 * (filters @ self.gains), -1, keepdim=True)
 
     def _analysed(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         """(B, N) -> real and imaginary part, (B, S, K) each."""

@@ -125,8 +125,9 @@ class _Speaker:
         whole = self.job.guard is not None
         if left is None and not whole:
             return 0, self.number, 0.0
-        # What lies there is no silence, however long nobody fetches it.
-        left = _WHOLE if whole or left is None else max(left, self.job.unheard)
+        left = _WHOLE if whole or left is None else left
+        if self.job.unheard > 0:  # that is no silence, however long nobody fetches it
+            left = max(left, self.job.unheard)
         if whole or left < -_LOST:
             # Listeners who can be kept from running dry come first, but who never had an equal
             # share does not wait for ever. Of two with as much claim, the one for which less was
