@@ -31,8 +31,8 @@ from urllib.parse import urlsplit
 import hostile
 from watching import Watch, handles, memory_mb, watching
 
-PATIENCE = 60.0
-"""Seconds that an answer may take."""
+PATIENCE = 300.0
+"""Seconds that an answer may take: thousands of digits are minutes of speech."""
 LEFT_EARLY = 0.3
 """Share of clients that hang up before the answer."""
 EXPECTED = frozenset({501, 503})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -136,3 +138,50 @@ def test_gradients_reach_filters_but_need_no_pitch(net):
     assert net.filters.weight.grad.abs().sum() > 0
     assert net.first.weight.grad.abs().sum() > 0
     assert net.pitch.weight.grad is None or not net.pitch.weight.grad.any()
+
+
+def spoken(sharpness=1.0, brightness=0.0):
+    """Filters of a hum with one formant, as they are said."""
+    spec = replace(SPEC, sharpness=sharpness, brightness=brightness)
+    net = SourceFilter(spec, latents=6, timbre=5).eval()
+    bands = torch.arange(float(SPEC.bands))
+    filters = (3.0 * torch.exp(-((bands - 10.0) ** 2) / 8.0) - 0.1 * bands).expand(1, 3, -1)
+    return filters, net._spoken(filters), net
+
+
+@torch.inference_mode()
+def test_sharper_filters_are_as_loud_with_higher_formants():
+    before, after, net = spoken(sharpness=1.5)
+    torch.testing.assert_close(net._level(before), net._level(after))
+    peak, valley = 10, 20
+    gained = (after - before)[0, 0]
+    assert gained[peak] > gained[valley] + 0.5
+    slope = torch.linspace(-1.0, 1.0, SPEC.bands).expand(1, 3, -1)
+    cosine = torch.cos(np.pi * (torch.arange(SPEC.bands) + 0.5) / SPEC.bands).expand(1, 3, -1)
+    torch.testing.assert_close(net._spoken(cosine), cosine, atol=1e-5, rtol=0)  # what slopes stays
+    assert not torch.allclose(net._spoken(slope**2), slope**2, atol=1e-2)
+    torch.testing.assert_close(spoken()[1], before, atol=1e-5, rtol=0)
+
+
+@torch.inference_mode()
+def test_brighter_filters_rise_above_1_khz_by_6_db_at_most():
+    before, after, _ = spoken(brightness=4.0)
+    decibels = (after - before)[0, 0] * 20 / np.log(10)
+    mel = 1127 * np.log1p(RATE / 2 / 700) * np.linspace(0, 1, SPEC.bands)
+    frequencies = 700 * np.expm1(mel / 1127)
+    expected = np.clip(4 * np.log2(np.maximum(frequencies, 1) / 1000), 0, 6)
+    np.testing.assert_allclose(decibels.numpy(), expected, atol=1e-4)
+    assert expected.max() == 6
+
+
+@torch.inference_mode()
+def test_only_what_is_spoken_is_sharper(net):
+    """Training compares `sound` of `controls` with recordings, which is to learn the same."""
+    sharp = SourceFilter(replace(SPEC, sharpness=1.3, brightness=2.0), latents=6, timbre=5).eval()
+    sharp.load_state_dict(net.state_dict())
+    latents, timbre = torch.randn(1, 6, FRAMES // 2), torch.randn(1, 5, 1)
+    mild, meant = net.controls(latents, timbre), sharp.controls(latents, timbre)
+    assert all(torch.equal(a, b) for a, b in zip(mild, meant, strict=True))
+    noise = grain()
+    assert torch.equal(*(each.sound(mild, hertz(90.0), ALL, noise)[0] for each in (net, sharp)))
+    assert not torch.equal(*(each(latents, timbre, noise)[0] for each in (net, sharp)))
