@@ -123,6 +123,7 @@ class Script:
             seed = utterance.sampling.seed
         self.seed = draw_seed() if seed is None else seed
         self.context = utterance.sampling.context
+        self.longest_seconds = utterance.sampling.longest_seconds
         self.rate = utterance.delivery.rate or engine.spec.rate
         self.pause = utterance.delivery.pause
 

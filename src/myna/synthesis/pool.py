@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from myna.checkpoints.store import ModelFolder, open_model
-from myna.datatypes import Reference, Voice
+from myna.datatypes import Audio, Delivery, Reference, Speech, Voice
 from myna.errors import BusyError, EngineError
-from myna.synthesis import cloning
+from myna.synthesis import cloning, converting
+from myna.synthesis.admission import Budget
 from myna.synthesis.between import Between
 from myna.synthesis.scheduler import Limits, Scheduler
 from myna.synthesis.speaker import Myna
@@ -61,6 +62,32 @@ class Loaded:
         ears = Between(self.myna.engine, self.scheduler)
         return cloning.clone(ears, references, name="", polyphones=self.myna.polyphones)
 
+    def convert(
+        self,
+        recording: Audio,
+        voice: Voice,
+        *,
+        text: str = "",
+        language: str = "auto",
+        seed: int | None = None,
+        delivery: Delivery | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Speech:
+        """As `Myna.convert`, in the thread of the caller; the engine decodes between two tokens of
+        those who speak."""
+        return converting.convert(
+            Between(self.myna.engine, self.scheduler),
+            recording,
+            voice,
+            lambda: self.myna.hearing,
+            text=text,
+            language=language,
+            seed=seed,
+            delivery=delivery,
+            polyphones=self.myna.polyphones,
+            progress=progress,
+        )
+
 
 class Pool:
     """Keeps models at hand; safe to use from many threads.
@@ -69,7 +96,7 @@ class Pool:
         load: makes one ready.
         memory: bytes that all of them together may need.
         idle: seconds after which one that nobody asks for is unloaded by `sweep`; None for never.
-        limits: of each one's scheduler.
+        limits: of each one's scheduler; memory is for all of them together.
         clock: seconds.
     """
 
@@ -84,6 +111,7 @@ class Pool:
     ) -> None:
         self._load, self._memory, self._idle = load, memory, idle
         self._limits, self._clock = limits or Limits(), clock
+        self._budget = Budget(self._limits.memory)
         self._lock = threading.RLock()
         self._models: dict[str, Loaded] = {}
         self._opening: dict[str, threading.Lock] = {}
@@ -170,7 +198,9 @@ class Pool:
             myna = self._load(folder)
             with self._lock:  # the memory is never anybody else's in between
                 self._check_open()
-                scheduler = Scheduler(myna.engine, myna.polyphones, self._limits)
+                scheduler = Scheduler(
+                    myna.engine, myna.polyphones, self._limits, budget=self._budget
+                )
                 self._models[name] = Loaded(name, myna, scheduler, need, self._clock())
         finally:
             with self._lock:

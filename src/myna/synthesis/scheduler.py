@@ -13,7 +13,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,12 +24,12 @@ from myna.engines.base import Engine, Generation
 from myna.engines.hearing import Hearing
 from myna.engines.randomness import draw_seed
 from myna.errors import BusyError, CancelledError, DeadlineError, EngineError, MynaError
-from myna.specs import TOKENS_PER_SECOND, FamilySpec
+from myna.synthesis.admission import MOST_PHONES, Budget, Need, need_of, need_of_growing
 from myna.synthesis.growing import Growing, broken
-from myna.synthesis.guard import lasting
 from myna.synthesis.job import Job
-from myna.synthesis.performance import MOST_CONTEXT, Script, summed
+from myna.synthesis.performance import Script, summed
 from myna.synthesis.streaming import Clock, Telling
+from myna.synthesis.turns import Speaker, serve
 from myna.text import Polyphones
 
 log = logging.getLogger(__name__)
@@ -41,30 +41,6 @@ _GROWTH = 1.5
 is."""
 _PATIENCE = 0.05
 """Seconds between two looks at who waits while nobody can be served."""
-_SOON = 1.0
-"""Seconds of sound left below which a listener comes before those who have more."""
-_WHOLE = 0.5
-"""Seconds of sound left below which a listener comes before texts that nobody hears as they are
-said."""
-_LOST = 1.0
-"""Seconds of silence after which a listener comes before those no more."""
-_CLAIM = 5.0
-"""Seconds of sound by which a text is more urgent for each second of an equal share of the engine
-that it did not have."""
-_SLOWEST = 0.5
-"""Of the speeds of a `Delivery`."""
-_AGEING = 0.05
-"""Seconds of sound by which a whole text becomes more urgent in each second in which nothing is
-done for it."""
-_FLOAT = 4
-"""Bytes of a number in caches and latents."""
-_PEAK = 320
-"""Numbers per sample that a decoder holds at once; measured: 236 to 258 with v2, 22 to 50 with
-`tiny`."""
-_MARGINS = 3.0
-"""Seconds around a piece that are decoded with it, at most."""
-_MOST_PHONES = 512
-"""Of a sentence of a text that is still being written, for which there has to be memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,50 +69,6 @@ class Limits:
         in_range("silence", self.silence, 1.0, 86_400.0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Need:
-    """Bytes that a text may come to need."""
-
-    kept: int
-    """As long as it is being said."""
-    decoding: int
-    """While a piece of it is made: one at a time, whoever speaks."""
-
-
-@dataclass(slots=True, eq=False)
-class _Speaker:
-    """A job that is being said."""
-
-    job: Job
-    telling: Telling
-    number: int
-    need_of: _Need
-    since: float
-    """When it began, or had something to say last."""
-    due: float = 0.0
-    """Seconds that an equal share of the engine would have been."""
-    served: float = 0.0
-    """Seconds of the engine's time that it had."""
-
-    @property
-    def need(self) -> tuple[int, float, float]:
-        """Sorts first who needs it most."""
-        left = self.telling.buffer.left
-        whole = self.job.guard is not None
-        if left is None and not whole:
-            return 0, self.number, 0.0
-        left = _WHOLE if whole or left is None else left
-        if self.job.unheard > 0:  # that is no silence, however long nobody fetches it
-            left = max(left, self.job.unheard)
-        if whole or left < -_LOST:
-            # Listeners who can be kept from running dry come first, but who never had an equal
-            # share does not wait for ever. Of two with as much claim, the one for which less was
-            # done comes first, so that short texts are soon over.
-            claim = max(self.due - self.served, 0.0)
-            return 1, round(_WHOLE - _CLAIM * claim, 1), self.served
-        return 1 if left < _SOON else 2, left, 0.0
-
-
 class Scheduler:
     """Says many texts with one engine; leave it by `close`, or use it in a `with` statement.
 
@@ -145,6 +77,7 @@ class Scheduler:
         polyphones: reads Mandarin polyphones.
         limits: what it takes on.
         clock: seconds.
+        budget: of memory, which others share; by default one of its own, as `limits` says.
     """
 
     def __init__(
@@ -153,9 +86,12 @@ class Scheduler:
         polyphones: Polyphones | None = None,
         limits: Limits | None = None,
         clock: Clock = time.monotonic,
+        *,
+        budget: Budget | None = None,
     ) -> None:
         self._engine, self._polyphones, self._clock = engine, polyphones, clock
         self.limits = limits or Limits()
+        self._budget = budget or Budget(self.limits.memory)
         self._queue: deque[Job] = deque()
         self._changed = threading.Condition()
         self._asked: deque[tuple[Future[Any], Callable[[], None]]] = deque()
@@ -163,8 +99,8 @@ class Scheduler:
         self._numbers = 0
         self._rested = 0.0
         """When it is time for what is asked next, while texts are said."""
-        self._speakers: list[_Speaker] = []
-        self._next: tuple[Job, Iterator[Script | None], _Need] | None = None
+        self._speakers: list[Speaker] = []
+        self._next: tuple[Job, Iterator[Script | None], Need] | None = None
         """The first of the queue once it was read, if it has to wait for memory."""
         self._thread = threading.Thread(target=self._run, name="myna-scheduler", daemon=True)
         self._thread.start()
@@ -396,14 +332,7 @@ class Scheduler:
                 if self._next is None or self._next[0] is not job:
                     self._next = job, *self._read(job)
                 _, scripts, need = self._next
-                alone = need.kept + need.decoding
-                if alone > self.limits.memory:
-                    raise EngineError(
-                        f"A sentence of this text may need {alone >> 20} MiB, and there are "
-                        f"{self.limits.memory >> 20}. Cut it into shorter sentences, or lower "
-                        f"longest_seconds."
-                    )
-                if _together([*self._needs(), need]) > self.limits.memory:
+                if not self._budget.claim(self, [*self._needs(), need]):
                     return
                 telling = Telling(
                     self._engine,
@@ -415,25 +344,20 @@ class Scheduler:
                     hearing=lambda: self._hearing,
                 )
             except Exception as error:  # noqa: BLE001 - one request's failure touches no other
+                self._budget.claim(self, self._needs())
                 self._leave_queue(job)
                 job.end(_told(error))
                 continue
             self._numbers += 1
-            speaker = _Speaker(job, telling, self._numbers, need, self._clock())
+            speaker = Speaker(job, telling, self._numbers, need, self._clock())
             self._leave_queue(job, speaker)
 
-    def _read(self, job: Job) -> tuple[Iterator[Script | None], _Need]:
+    def _read(self, job: Job) -> tuple[Iterator[Script | None], Need]:
         """Its scripts, and what the longest sentence of them may need."""
         spec = self._engine.spec
         if job.script is not None:
-            return iter([job.script]), _need(job.script, job, spec)
-        prompt = job.utterance.voice.prompt
-        read = 0 if prompt is None else len(prompt.phones) + len(prompt.tokens)
-        read += 2 * MOST_CONTEXT if job.utterance.sampling.context else 0
-        seconds = job.utterance.sampling.longest_seconds
-        tokens = min(round(seconds * TOKENS_PER_SECOND), spec.token_model.most_tokens)
-        need = _bytes(read + _MOST_PHONES + tokens, tokens, job.pacing, spec)
-        return self._growing(job), need
+            return iter([job.script]), need_of(job.script, job.pacing, job.guard, spec)
+        return self._growing(job), need_of_growing(job.utterance, job.pacing, spec)
 
     def _growing(self, job: Job) -> Iterator[Script | None]:
         """The sentences of a text as it is written; None while there is none."""
@@ -453,10 +377,10 @@ class Scheduler:
                 self._news = True  # there may be more, but others come first
                 yield None if script is None else _checked(script)
 
-    def _needs(self) -> list[_Need]:
-        return [speaker.need_of for speaker in self._speakers]
+    def _needs(self) -> list[Need]:
+        return [speaker.memory for speaker in self._speakers]
 
-    def _leave_queue(self, job: Job, speaker: _Speaker | None = None) -> None:
+    def _leave_queue(self, job: Job, speaker: Speaker | None = None) -> None:
         self._next = None
         with self._changed:
             self._queue.remove(job)
@@ -466,7 +390,7 @@ class Scheduler:
     def _turn(self, generation: Generation) -> bool:
         """One piece of sound for who needs it most, or a token for several; False if there was
         nothing to do."""
-        chosen: list[_Speaker] = []
+        chosen: list[Speaker] = []
         now = self._clock()
         for speaker in sorted(self._speakers, key=lambda each: each.need):
             if speaker.job.unheard >= self.limits.unheard:
@@ -476,7 +400,7 @@ class Scheduler:
             if speaker.telling.ready:
                 if not chosen:
                     self._piece(speaker)
-                    self._serve([speaker], now)
+                    serve(self._speakers, [speaker], self._clock() - now)
                     return True
                 continue
             chosen.append(speaker)
@@ -490,18 +414,10 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001 - it is told to those whom it concerns
             for speaker in chosen:
                 self._drop(speaker, _told(error))
-        self._serve(chosen, now)
+        serve(self._speakers, chosen, self._clock() - now)
         return True
 
-    def _serve(self, speakers: Sequence[_Speaker], since: float) -> None:
-        """These had the engine's time until now."""
-        seconds = self._clock() - since
-        for speaker in self._speakers:
-            speaker.due += seconds / len(self._speakers)
-        for speaker in speakers:
-            speaker.served += seconds / len(speakers)
-
-    def _started(self, speaker: _Speaker, generation: Generation) -> bool:
+    def _started(self, speaker: Speaker, generation: Generation) -> bool:
         """Begin its next sentence if there is one, and room; end it if there is none."""
         if speaker.telling.drawing is None and not generation.room:
             return False
@@ -517,7 +433,7 @@ class Scheduler:
         self._drop(speaker, None)
         return False
 
-    def _piece(self, speaker: _Speaker) -> None:
+    def _piece(self, speaker: Speaker) -> None:
         try:
             piece = speaker.telling.piece()
         except Exception as error:  # noqa: BLE001 - one request's failure touches no other
@@ -527,8 +443,9 @@ class Scheduler:
         if piece is not None:
             speaker.job.give(piece)
 
-    def _drop(self, speaker: _Speaker, error: MynaError | None) -> None:
+    def _drop(self, speaker: Speaker, error: MynaError | None) -> None:
         self._speakers.remove(speaker)
+        self._budget.claim(self, self._needs())
         job, telling = speaker.job, speaker.telling
         telling.close()
         if error is None:
@@ -569,39 +486,8 @@ def _grown(pacing: Pacing | None) -> Pacing:
 
 
 def _checked(script: Script) -> Script:
-    if any(len(line.phones) > _MOST_PHONES for line in script.lines):
+    if any(len(line.phones) > MOST_PHONES for line in script.lines):
         raise EngineError(
-            f"A sentence has more than {_MOST_PHONES} phones. Cut it into shorter ones."
+            f"A sentence has more than {MOST_PHONES} phones. Cut it into shorter ones."
         )
     return script
-
-
-def _need(script: Script, job: Job, spec: FamilySpec) -> _Need:
-    """What the longest sentence of a script may come to need."""
-    model, guard = spec.token_model, job.guard
-    seconds = job.utterance.sampling.longest_seconds
-    context = 2 * MOST_CONTEXT if script.context else 0
-    kept = decoding = 0
-    for line in script.lines:
-        phones = len(line.phones)
-        longest = lasting(phones, seconds) if guard is not None and guard.again else seconds
-        tokens = min(round(longest * TOKENS_PER_SECOND), model.most_tokens)
-        positions = script.prompted + phones + context + tokens
-        need = _bytes(positions, tokens, job.pacing, spec)
-        takes = 0 if guard is None else 1 + guard.retries
-        sound = round(tokens / TOKENS_PER_SECOND / _SLOWEST * script.rate) * _FLOAT
-        kept, decoding = max(kept, need.kept + takes * sound), max(decoding, need.decoding)
-    return _Need(kept, decoding)
-
-
-def _bytes(positions: int, tokens: int, pacing: Pacing, spec: FamilySpec) -> _Need:
-    """What a sentence of so many positions may need, of which `tokens` are said."""
-    model, seconds = spec.token_model, tokens / TOKENS_PER_SECOND
-    if not pacing.sentences:
-        seconds = min(seconds, pacing.longest + _MARGINS)
-    kept = positions * model.layers * 2 * model.width * _FLOAT
-    return _Need(kept, round(seconds * spec.rate) * _PEAK * _FLOAT)
-
-
-def _together(needs: Sequence[_Need]) -> int:
-    return sum(need.kept for need in needs) + max(need.decoding for need in needs)

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,10 +24,13 @@ from myna.errors import (
     EngineError,
     TextError,
 )
-from myna.synthesis import scheduler as scheduling
+from myna.synthesis.admission import Budget, Need, need_of
+from myna.synthesis.growing import Growing
 from myna.synthesis.job import Job
+from myna.synthesis.performance import Script
 from myna.synthesis.scheduler import Limits, Scheduler
 from myna.synthesis.speaker import Myna
+from myna.synthesis.turns import Speaker
 
 TEXTS = ("Good morning to you.", "Birds say what they hear. So does this one.", "Once.", "No!")
 
@@ -213,6 +217,41 @@ def test_what_needs_too_much_memory_is_refused_and_the_rest_waits(tiny: Myna) ->
             samples(scheduler.submit(need(60.0), pacing=pacing))
 
 
+def test_memory_is_for_all_schedulers_together(tiny: Myna) -> None:
+    class Owner:
+        pass
+
+    one, other = Owner(), Owner()
+    budget = Budget(100)
+    assert budget.claim(one, [Need(20, 30), Need(20, 10)])
+    assert not budget.claim(other, [Need(20, 11)])
+    assert budget.claim(other, [Need(20, 10)])
+    assert not budget.claim(other, [Need(20, 10), Need(1, 0)])
+    assert budget.claim(one, [Need(20, 10)])
+    assert budget.claim(other, [Need(20, 10), Need(30, 10)])
+    with pytest.raises(EngineError, match="shorter"):
+        budget.claim(one, [Need(20, 10), Need(91, 10)])
+    del one  # a scheduler that is gone needs nothing
+    assert budget.claim(other, [Need(20, 10), Need(70, 10)])
+
+    shared, short = Budget(112 << 20), Sampling(seed=0, longest_seconds=5.0)
+    asked = replace(utterance(tiny, 0), sampling=short)
+    with (
+        Scheduler(tiny.engine, budget=shared) as first,
+        Scheduler(tiny.engine, budget=shared, limits=Limits(unheard=1.0)) as second,
+    ):
+        pacing = Pacing(longest=0.5)
+        slow = [second.open(asked, pacing=pacing) for _ in range(4)]
+        time.sleep(0.3)
+        assert min(second.saying, second.waiting) > 0, "as many as fit"
+        waits = first.submit(asked, pacing=pacing)
+        time.sleep(0.3)
+        assert (first.waiting, first.saying) == (1, 0)
+        for job in slow:
+            job.cancel()
+        assert samples(waits).any()
+
+
 def test_what_is_listened_to_is_what_speak_says(tiny: Myna, scheduler: Scheduler) -> None:
     asked = utterance(tiny, 0, text="Peter picked a peck. Of what?")
     expected = tiny.speak(asked.text, asked.voice, sampling=asked.sampling)
@@ -332,12 +371,12 @@ def test_texts_are_read_by_whoever_asks(
 ) -> None:
     threads: list[threading.Thread] = []
 
-    class Watched(scheduling.Script):
+    class Watched(Script):
         def __init__(self, *args: Any, **named: Any) -> None:
             threads.append(threading.current_thread())
             super().__init__(*args, **named)
 
-    monkeypatch.setattr(scheduling, "Script", Watched)
+    monkeypatch.setattr("myna.synthesis.scheduler.Script", Watched)
     assert samples(scheduler.submit(utterance(tiny, 0))).any()
     assert threads == [threading.current_thread()]
 
@@ -346,7 +385,7 @@ def test_reading_what_is_written_lets_others_speak(
     tiny: Myna, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[str] = []
-    add, advance = scheduling.Growing.add, type(tiny.engine.generation()).advance
+    add, advance = Growing.add, type(tiny.engine.generation()).advance
 
     def reading(growing: Any, piece: str) -> Any:
         events.append("read")
@@ -356,7 +395,7 @@ def test_reading_what_is_written_lets_others_speak(
         events.append("token")
         advance(generation, drawings)
 
-    monkeypatch.setattr(scheduling.Growing, "add", reading)
+    monkeypatch.setattr(Growing, "add", reading)
     monkeypatch.setattr(type(tiny.engine.generation()), "advance", drawing)
     speaking = scheduler.submit(utterance(tiny, 0, text=" ".join(TEXTS * 4)))
     assert speaking.take() is not None
@@ -399,8 +438,8 @@ def test_listeners_who_run_dry_come_before_answers_that_are_heard_whole() -> Non
         job = Job(asked, Pacing(), guard=guard)
         job.give(Audio(np.zeros(round(1000 * known.pop("unheard", 0.0)), np.float32), 1000))
         telling: Any = SimpleNamespace(buffer=SimpleNamespace(left=left))
-        nothing = scheduling._Need(0, 0)
-        return scheduling._Speaker(job, telling, 1, nothing, 0.0, **known).need
+        nothing = Need(0, 0)
+        return Speaker(job, telling, 1, nothing, 0.0, **known).need
 
     whole = need(None, Guard())
     assert need(None) < need(0.2) < whole < need(0.8) < need(5.0)
@@ -413,11 +452,11 @@ def test_listeners_who_run_dry_come_before_answers_that_are_heard_whole() -> Non
 
 
 def test_takes_of_a_sentence_count_as_memory(tiny: Myna) -> None:
-    script = scheduling.Script(tiny.engine, utterance(tiny, 0), None)
+    script = Script(tiny.engine, utterance(tiny, 0), None)
 
     def kept(guard: Guard | None) -> int:
         job = Job(utterance(tiny, 0), Pacing(sentences=True), guard=guard)
-        return scheduling._need(script, job, tiny.engine.spec).kept
+        return need_of(script, job.pacing, job.guard, tiny.engine.spec).kept
 
     assert kept(Guard(check=False, retries=0)) > kept(None)
     a_take = 60.0 / 0.5 * tiny.engine.spec.rate * 4
