@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 # Before torch is imported: threads that wait by spinning take the cores that others need, and a
-# run beside other work would take many times as long.
+# run beside other work would take many times as long. Beside other workers, each has one core.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import tables
 import toy
 from myna.specs import ENCODERS, FAMILIES
 
@@ -23,11 +28,54 @@ settings.register_profile("myna", deadline=None)
 settings.load_profile("myna")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
+    """After each file, what it freed goes back to the system.
+
+    glibc keeps it for itself: blocks below 32 MB, which is what networks consist of, never leave
+    the heap while a later small one is in use. A run of all tests grew to several gigabytes.
+    """
+    done = yield
+    if nextitem is None or nextitem.path != item.path:
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+        if trim is not None:
+            trim(0)
+    return done
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What a worker has to tell is printed here."""
+    tables.add(node.config, getattr(node, "workeroutput", {}).get("rows", []))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for title, rows in tables.added(config).items():
+        terminalreporter.section(title)
+        for row in rows:
+            terminalreporter.write_line(row)
+
+
+@pytest.fixture(scope="session")
+def built_dictionaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Dictionaries that take seconds to build, for all data folders of all workers."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "dictionaries"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
-def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def data_folder(
+    tmp_path_factory: pytest.TempPathFactory, built_dictionaries: Path
+) -> Iterator[None]:
     """One data folder for all tests that do not ask for their own; never the user's."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "text").symlink_to(built_dictionaries)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MYNA_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("MYNA_HOME", str(home))
         yield
 
 
@@ -43,7 +91,9 @@ def toy_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def toy_home(toy_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def toy_home(
+    toy_models: Path, built_dictionaries: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """A data folder of the test's own with the toy models installed; `$MYNA_HOME` names it.
 
     No model comes with Myna then, so that tests see what they made.
@@ -52,6 +102,7 @@ def toy_home(toy_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (home / "models").mkdir(parents=True)
     for model in toy_models.iterdir():
         (home / "models" / model.name).symlink_to(model)
+    (home / "text").symlink_to(built_dictionaries)
     monkeypatch.setenv("MYNA_HOME", str(home))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setattr("myna.checkpoints.store.PACKAGED", tmp_path / "packaged")

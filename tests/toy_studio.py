@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -17,7 +18,16 @@ from myna.apps.library import Library
 from myna.apps.server.casting import VoiceCard
 from myna.apps.server.requests import Clip, SpeechRequest
 from myna.apps.server.settings import ServerSettings
-from myna.datatypes import Audio, Speech, SpeechReport, Timing, Voice
+from myna.datatypes import (
+    Audio,
+    Delivery,
+    Sampling,
+    Speech,
+    SpeechReport,
+    Timing,
+    Voice,
+    Word,
+)
 from myna.errors import AudioError, ModelNotFoundError, MynaError, VoiceError
 
 RATE = 32_000
@@ -27,7 +37,10 @@ BUNDLED = ("bdl", "darshan", "kathleen", "slt")
 
 
 class Humming:
-    """A performance: each sentence is a tone of its own length."""
+    """A performance: each sentence is a tone of its own length.
+
+    Words of a text in Chinese have no times.
+    """
 
     def __init__(self, request: SpeechRequest, *, growing: bool = False) -> None:
         self.request = request
@@ -56,7 +69,8 @@ class Humming:
                 for part in np.array_split(_tone(seconds, self.rate), 2):
                     self.pieces += 1
                     yield Audio(part, self.rate)
-                self.timings += (Timing(start, start + seconds, text),)
+                words = () if self.request.language == "zh" else _words(text, start, seconds)
+                self.timings += (Timing(start, start + seconds, text, words),)
                 start += seconds
         finally:
             self.cancel()
@@ -133,6 +147,28 @@ class ToyStudio:
         entry = self.library.add(voice, name=name, **said)
         return VoiceCard(id=entry.id, name=entry.name, languages=entry.languages, model="tiny")
 
+    async def convert(
+        self,
+        clip: Clip,
+        *,
+        voice: str = "",
+        model: str = "",
+        seed: int | None = None,
+        delivery: Delivery | None = None,
+    ) -> Speech:
+        performance = await self._perform(
+            SpeechRequest(
+                text=clip.text or "Whatever was said.",
+                voice=voice,
+                model=model,
+                language=clip.language,
+                sampling=Sampling(seed=seed),
+                delivery=delivery or Delivery(),
+            )
+        )
+        self.converted = clip
+        return await performance.speech()
+
     async def _perform(self, request: SpeechRequest, **how: Any) -> Humming:
         if self.refuse is not None:
             raise self.refuse
@@ -179,6 +215,13 @@ def served(app: Any) -> Iterator[int]:
 
 def _voice(name: str, **facts: Any) -> Voice:
     return Voice(name=name, family="toy", model="m", timbre=np.zeros(4, np.float32), **facts)
+
+
+def _words(text: str, start: float, seconds: float) -> tuple[Word, ...]:
+    """Each as long as it has letters."""
+    places = [(match.span(), match[0]) for match in re.finditer(r"\S+", text)]
+    one = seconds / max(len(text), 1)
+    return tuple(Word(start + a * one, start + b * one, word) for (a, b), word in places)
 
 
 def _tone(seconds: float, rate: int) -> np.ndarray:

@@ -162,6 +162,17 @@ class Style(NamedTuple):
     value: str
 
 
+class Written(NamedTuple):
+    """A word as the caller wrote it: what lies between spaces, with the marks on it.
+
+    What has neither letter nor digit, such as a dash between spaces, is with the word before it.
+    """
+
+    span: Span
+    text: str
+    """Without markup."""
+
+
 @dataclass(frozen=True, slots=True)
 class Phonemes:
     """A stretch of text in one language, as the model reads it."""
@@ -210,6 +221,8 @@ class Sentence:
     """The rules that fired, if asked for."""
     silent: bool = False
     """Whether its phones are marks only, because nothing in it can be read."""
+    words: tuple[Written, ...] = ()
+    """Of `source`, in order; all of them, so that in a language without spaces it may be one."""
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -504,12 +517,56 @@ class Utterance:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """When a word is said, in seconds from the start of the audio."""
+
+    start: float
+    end: float
+    text: str
+    """As the caller wrote it, with the marks on it: `$5` is said as two. Words that are read as one
+    are one, as in `$5 million`."""
+
+    def later(self, seconds: float) -> Word:
+        """The same, so much later."""
+        return replace(self, start=self.start + seconds, end=self.end + seconds)
+
+
+@dataclass(frozen=True, slots=True)
 class Timing:
     """When something is said, in seconds from the start of the audio."""
 
     start: float
     end: float
     text: str
+    words: tuple[Word, ...] = ()
+    """Its words in order, none overlapping another; with spaces between them they are `text`. Empty
+    if nobody knows when they are said, see docs/timings.md."""
+
+    def later(self, seconds: float) -> Timing:
+        """The same, so much later."""
+        return Timing(
+            self.start + seconds,
+            self.end + seconds,
+            self.text,
+            tuple(word.later(seconds) for word in self.words),
+        )
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Timing:
+        """From plain values, as `dataclasses.asdict` makes them.
+
+        Raises:
+            KeyError, TypeError, ValueError: they are not of a timing.
+        """
+        return cls(
+            float(facts["start"]),
+            float(facts["end"]),
+            str(facts["text"]),
+            tuple(
+                Word(float(word["start"]), float(word["end"]), str(word["text"]))
+                for word in facts.get("words", ())
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

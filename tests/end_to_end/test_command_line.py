@@ -70,7 +70,7 @@ class TestStart:
     @pytest.mark.parametrize(
         "command",
         [
-            *([], ["say"], ["clone"], ["doctor"], ["models"], ["prepare"], ["train"]),
+            *([], ["say"], ["clone"], ["convert"], ["doctor"], ["models"], ["prepare"], ["train"]),
             *(["serve"], ["batch"], ["voices"]),
             *(["voices", each] for each in ("list", "add", "show", "rename", "remove")),
             *(["train", each] for each in ("voice", "model", "status", "plot")),

@@ -152,6 +152,35 @@ def test_report(model: str, voice: str) -> None:
     assert Path("a.wav").read_bytes() == Path("b.wav").read_bytes()
 
 
+def test_subtitles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = ["say", "Good day. See you.", "-o", "a.wav", "--quiet", "--report", "a.json"]
+    assert main([*given, "--subtitles", "a.srt"]) == 0
+    first, second = Path("a.srt").read_text("utf-8").strip().split("\n\n")
+    assert first.startswith("1\n00:00:00,000 --> ")
+    assert second.endswith("\nSee you.")
+    assert main([*given, "--subtitles", "a.vtt", "--cues", "word"]) == 0
+    cues = Path("a.vtt").read_text("utf-8").strip().split("\n\n")[1:]
+    assert [cue.splitlines()[1] for cue in cues] == ["Good", "day.", "See", "you."]
+    report = json.loads(Path("a.json").read_text("utf-8"))
+    words = [word["text"] for timing in report["timings"] for word in timing["words"]]
+    assert words == ["Good", "day.", "See", "you."]
+
+
+@pytest.mark.parametrize(("name", "told"), [("a.txt", ".srt"), ("no/a.srt", "does not exist")])
+def test_subtitles_that_cannot_be_written(
+    name: str,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["say", "Hi.", "-o", "a.wav", "--subtitles", name]) == 2
+    assert told in capsys.readouterr().err
+    assert not Path("a.wav").exists()
+
+
 def test_sentences_that_do_not_end_are_warned_of(
     model: str, voice: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,22 +3,25 @@
 Pitch is relative to the clip, and loudness to the clip and to what is usual of the sound, so that
 tokens carry what is said and how, and little of who says it.
 
-Letters in shapes: P sounds of a text, F frames of the filter bank, K bands, T tokens.
+Letters in shapes: P sounds (or phones) of a text, F frames of the filter bank, K bands, T tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from myna.audio import filterbank, pitch
 from myna.errors import AudioError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from myna.datatypes import Audio
     from myna.specs import SpellingSpec
 
     Floats = NDArray[np.float32]
@@ -33,7 +36,7 @@ _NEXT_TO = 1.0
 _STRAY = 0.05
 """What a frame of distance costs a token that lies outside of its sound, in frames of overlap."""
 _IMPOSSIBLE = -1e9
-_LEAST_VOICED = 5
+LEAST_VOICED = 5
 """Frames with a voice that a clip needs to have a middle pitch."""
 
 _USUAL = np.array(
@@ -58,6 +61,67 @@ def units(sounds: Sequence[int], joined: Sequence[bool]) -> list[int]:
         same = number > 0 and joined[number] and sounds[number - 1] == sound
         places.append(places[-1] if same else (places[-1] + 1 if places else 0))
     return places
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The sounds of a text that can be told apart in its tokens: equal neighbours are one."""
+
+    sounds: tuple[int, ...]
+    """Ids."""
+    phones: tuple[tuple[int, ...], ...]
+    """Of each, its places among the phones of the text."""
+    after_mark: tuple[bool, ...]
+    """Of each, whether a phone that is no sound is before it, and speech may pause there."""
+
+
+def told_apart(sounds: Ids) -> Told:
+    """The sounds of phones (P,), of which those that are 0 make none, and one at least does."""
+    spoken = np.flatnonzero(sounds)
+    joined = (np.diff(spoken, prepend=-1) == 1).tolist()
+    places = units(sounds[spoken].tolist(), joined)
+    phones: list[list[int]] = [[] for _ in range(places[-1] + 1)]
+    for phone, place in zip(spoken.tolist(), places, strict=True):
+        phones[place].append(phone)
+    return Told(
+        tuple(int(sounds[of[0]]) for of in phones),
+        tuple(map(tuple, phones)),
+        tuple(not joined[places.index(place)] for place in range(len(phones))),
+    )
+
+
+def said_when(tokens: Ids, sounds: Ids, spec: SpellingSpec) -> list[tuple[float, float] | None]:
+    """Where among its tokens each phone of a text is said.
+
+    Neighbours that cannot be told apart share the time that both take.
+
+    Args:
+        tokens: (T,) that say the sounds in their order, with silence at most between those that a
+            mark divides; maybe not to the end.
+        sounds: (P,) ids, 0 of a phone that makes none.
+        spec: of the tokens.
+
+    Returns:
+        for each phone its first token and one past its last, in fractions; None if it makes no
+        sound, or was not reached.
+    """
+    found: list[tuple[float, float] | None] = [None] * len(sounds)
+    told = told_apart(sounds)
+    ids = np.asarray(tokens) // spec.levels
+    borders = [0, *(np.flatnonzero(np.diff(ids)) + 1).tolist(), len(ids)]
+    runs = [(start, end) for start, end in pairwise(borders) if start < end and ids[start]]
+    for (start, end), sound, phones in zip(runs, told.sounds, told.phones, strict=False):
+        assert ids[start] == sound, "tokens say the sounds of the text"
+        each = (end - start) / len(phones)
+        for number, phone in enumerate(phones):
+            found[phone] = (start + number * each, start + (number + 1) * each)
+    return found
+
+
+def melody(sound: Audio) -> Floats:
+    """(F,) pitch in Hz of a recording, at the frames of its filter bank; 0 where no voice is."""
+    step = pitch.FRAMES_PER_SECOND // filterbank.FRAMES_PER_SECOND
+    return pitch.pitch(sound).hz[::step].astype(np.float32)
 
 
 def spell(
@@ -185,7 +249,7 @@ def _semitones(hertz: Floats, count: int) -> Floats:
     """(T,) from the median of the clip; goes on evenly where there is no voice."""
     hertz = _fitted(hertz, count)
     voiced = np.flatnonzero(hertz > 0)
-    if len(voiced) < _LEAST_VOICED:
+    if len(voiced) < LEAST_VOICED:
         raise AudioError("There is hardly any voice in the recording.")
     semitones = 12 * np.log2(hertz[voiced])
     every = np.interp(np.arange(len(hertz)), voiced, semitones) - np.median(semitones)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from myna.audio.alignment import LEAST_SCORE
 from myna.audio.filterbank import fbank
-from myna.audio.pitch import FRAMES_PER_SECOND, pitch
 from myna.audio.resample import HIGH_QUALITY, resample
-from myna.audio.spelling import spell
+from myna.audio.spelling import melody, spell
 from myna.errors import AudioError
 from myna.specs import CONTENT_RATE
 from myna.text.sounds import SOUNDS
@@ -44,9 +44,6 @@ def spelled(
     Raises:
         AudioError: the recording does not say this text, or hardly anything.
     """
-    # Lists and reports of a set do without PyTorch.
-    from myna.engines.recogniser import BANDS_PER_SECOND, LEAST_SCORE
-
     spoken = [number for number, each in enumerate(sounds) if each]
     said = [sounds[number] for number in spoken]
     heard = sound if sound.rate == CONTENT_RATE else resample(sound, CONTENT_RATE, HIGH_QUALITY)
@@ -54,8 +51,7 @@ def spelled(
     spans, score = recogniser.lay(bands, [SOUNDS[each] for each in said])
     if score < LEAST_SCORE:
         raise AudioError("Its text is not what is heard, so nobody knows which phone is said when.")
-    hertz = pitch(heard).hz[:: FRAMES_PER_SECOND // BANDS_PER_SECOND].astype(np.float32)
-    tokens, numbers = spell(said, spans, hertz, bands, spec)
+    tokens, numbers = spell(said, spans, melody(heard), bands, spec)
     # Where nothing sounds there may be a mark, or several: between the two phones around them.
     around = [-1, *spoken, len(sounds)]
     return tokens, np.interp(numbers, np.arange(-1, len(said) + 1), around).astype(np.float32)

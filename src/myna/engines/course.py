@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.audio.spelling import SILENCE, units
+from myna.audio.spelling import SILENCE, told_apart
 from myna.engines.base import Floats, TokenRequest
 from myna.engines.randomness import Purpose, Stream
 from myna.specs import TokenModelSpec
@@ -56,14 +56,10 @@ class Course:
         self._shape = (len(spec.spelling.pitch) + 1, len(spec.spelling.loudness) + 1)
         self._random = Stream(request.seed, request.part, Purpose.PACE)
         self._spread = min(temperature, 1.0)
-        spoken = np.flatnonzero(sounds)
+        told = told_apart(sounds)
+        self._sounds = told.sounds
         # A mark between two sounds is where speech may pause.
-        joined = np.diff(spoken, prepend=-1) == 1
-        said = sounds[spoken].tolist()
-        places = units(said, joined.tolist())
-        firsts = [places.index(unit) for unit in range(places[-1] + 1)]
-        self._sounds = [said[first] for first in firsts]
-        self._pauses = [not joined[first] for first in firsts] + [True]
+        self._pauses = [*told.after_mark, True]
         """Before each unit, and behind the last."""
         self._pauses[0] = True
         self._unit = -1

@@ -41,9 +41,8 @@ BANDS_PER_SECOND = 100
 SOUNDS_PER_SECOND = 50
 """Frames in which sounds are named."""
 
-LEAST_SCORE = -2.5
 LEAST_LIKENESS = 0.35
-"""What a text that `matches` has: the one, or, if it is long enough, the other.
+"""What a text that `matches` has, if it is long enough, or else `alignment.LEAST_SCORE`.
 
 Set on held-out clips of known speakers and checked on strangers, each clip with its own text and
 with another's of about the same length. Own texts refused, other texts accepted: 0 of 100 and 0 of
@@ -121,7 +120,7 @@ class Alignment:
     def matches(self) -> bool:
         """Whether the text is that of the recording, rather than of another one."""
         long = len(self.sounds) >= _LONG
-        return self.score >= LEAST_SCORE or (long and self.likeness >= LEAST_LIKENESS)
+        return self.score >= alignment.LEAST_SCORE or (long and self.likeness >= LEAST_LIKENESS)
 
     @property
     def exact(self) -> bool:
@@ -233,9 +232,7 @@ class Recogniser:
             AudioError: the recording is too short for so many sounds.
         """
         probabilities = self._hear(bands, {language_of(symbol) for symbol in phones})
-        path = alignment.forced(probabilities, ids(phones))
-        score = (alignment.free(probabilities).cost - path.cost) / len(phones)
-        return alignment.extents(path.placed, bands), score
+        return alignment.laid(probabilities, bands, ids(phones))
 
     def _hear(self, bands: Floats, languages: set[str]) -> Floats:
         """(S, Y) log-probabilities; those of sounds in other languages are -inf."""

@@ -113,6 +113,8 @@ class Coverage:
     """In seconds: where the text starts if something extra is before it, else 0."""
     end: float
     """Where it ends if something extra is behind it, else the length of the audio."""
+    places: tuple[tuple[float, float], ...] = ()
+    """Start and end of each sound of the text, in seconds; none if the audio is too short."""
 
     @property
     def whole(self) -> bool:
@@ -181,15 +183,22 @@ def coverage(
         score=-path.cost / len(sounds),
         start=start,
         end=end,
+        places=tuple((_seconds(2 * first + a), _seconds(2 * first + b)) for a, b in places),
     )
 
 
-def trimmed(audio: Audio, found: Coverage) -> Audio:
-    """Without what is heard before the text and behind it; the audio itself if there is nothing."""
+def kept(audio: Audio, found: Coverage) -> tuple[int, int]:
+    """The samples from which the text is heard until where: (first, one past the last)."""
     first = max(0, round((found.start - _MARGIN) * audio.rate)) if found.start else 0
     last = len(audio.samples)
     if found.end < audio.seconds:
         last = min(last, round((found.end + _MARGIN) * audio.rate))
+    return first, last
+
+
+def trimmed(audio: Audio, found: Coverage) -> Audio:
+    """Without what is heard before the text and behind it; the audio itself if there is nothing."""
+    first, last = kept(audio, found)
     if (first, last) == (0, len(audio.samples)):
         return audio
     samples = audio.samples[first:last].copy()

@@ -14,6 +14,7 @@ import numpy as np
 
 from myna.audio import joining, loudness
 from myna.audio.resample import HANN_SINC, resample
+from myna.audio.spelling import said_when
 from myna.datatypes import (
     Audio,
     SemanticTokens,
@@ -24,12 +25,14 @@ from myna.datatypes import (
     Timing,
     Utterance,
     Voice,
+    Word,
 )
-from myna.engines.base import DecodeRequest, Engine, Floats, Ids, TokenRequest
+from myna.engines.base import DecodeRequest, Ears, Engine, Floats, Ids, TokenRequest
 from myna.engines.randomness import draw_seed
 from myna.errors import VoiceError
-from myna.specs import FamilySpec
+from myna.specs import TOKENS_PER_SECOND, FamilySpec
 from myna.synthesis.script import Line, lines
+from myna.synthesis.wording import words
 
 if TYPE_CHECKING:
     from myna.text import Polyphones
@@ -41,6 +44,8 @@ class Rendered:
 
     samples: Floats
     report: SentenceReport
+    words: tuple[Word, ...] = ()
+    """When each is said, from the start of the sentence; empty if nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,12 +113,7 @@ class Script:
         seed: int | None = None,
     ) -> None:
         voice = utterance.voice
-        if voice.model != engine.fingerprint:
-            raise VoiceError(
-                f"The voice {voice.name!r} was made by other weights (family {voice.family}) than "
-                f"the ones loaded (family {engine.spec.name}). Load that model, or clone again."
-            )
-        _check_fit(voice, engine.spec)
+        check_voice(voice, engine)
         self._engine, self._utterance = engine, utterance
         self.voice = voice
         self.text = utterance.text
@@ -187,13 +187,7 @@ class Script:
         """Decode a sentence, at the wanted rate and not above full scale."""
         line, spec = self.lines[index], self._engine.spec
         samples = self._engine.decode(replace(self.decoding(index), tokens=tokens.ids))
-        peak = float(np.abs(samples).max())
-        if peak > 1 and not spec.steady:
-            samples = samples / np.float32(peak)
-        if self.rate != spec.rate:
-            samples = resample(Audio(samples, spec.rate), self.rate, HANN_SINC).samples
-        if spec.steady:
-            samples = loudness.limited(samples)
+        samples = finished(samples, spec, self.rate)
         report = SentenceReport(
             text=line.sentence.source.strip(),
             phones=len(line.phones),
@@ -201,7 +195,27 @@ class Script:
             seconds=len(samples) / self.rate,
             ended=tokens.ended,
         )
-        return Rendered(samples, report)
+        return Rendered(samples, report, self.words(index, tokens, report.seconds))
+
+    def words(self, index: int, tokens: SemanticTokens, seconds: float) -> tuple[Word, ...]:
+        """When each word of a sentence is said, from its start, as its tokens tell.
+
+        Args:
+            seconds: that its sound lasts.
+
+        Returns:
+            none for families whose tokens are not spelled.
+        """
+        spelling, line = self._engine.spec.token_model.spelling, self.lines[index]
+        if spelling is None:
+            return ()
+        assert line.sounds is not None, "models that spell have sounds"
+        per_second = TOKENS_PER_SECOND * self.decoding(index).speed
+        times = [
+            None if place is None else (place[0] / per_second, place[1] / per_second)
+            for place in said_when(tokens.ids, line.sounds, spelling)
+        ]
+        return words(line.sentence, line.sounds.tolist(), times, seconds)
 
     def assemble(self, rendered: Sequence[Rendered]) -> Speech:
         """The whole of it."""
@@ -211,7 +225,7 @@ class Script:
             pieces += [track.silence(line.sentence), track.add(samples)]
         pieces.append(track.end())
         timings = tuple(
-            Timing(start / self.rate, start / self.rate + piece.report.seconds, piece.report.text)
+            timing(start / self.rate, piece.report, piece.words)
             for start, piece in zip(track.starts, rendered, strict=True)
         )
         sentences = tuple(line.sentence for line in self.lines)
@@ -223,6 +237,15 @@ class Script:
                 self._engine.fingerprint, self.seed, sentences, [each.report for each in rendered]
             ),
         )
+
+
+def timing(start: float, report: SentenceReport, words: Sequence[Word]) -> Timing:
+    """When a sentence was said that began at `start`, in seconds.
+
+    Args:
+        words: from its start.
+    """
+    return Timing(0.0, report.seconds, report.text, tuple(words)).later(start)
 
 
 def summed(
@@ -247,6 +270,30 @@ def summed(
     ]
     warnings += dict.fromkeys(_ignored(sentences))
     return SpeechReport(model=model, seed=seed, sentences=tuple(reports), warnings=tuple(warnings))
+
+
+def finished(samples: Floats, spec: FamilySpec, rate: int) -> Floats:
+    """What a decoder made, at the wanted rate and not above full scale."""
+    peak = float(np.abs(samples).max())
+    if peak > 1 and not spec.steady:
+        samples = samples / np.float32(peak)
+    if rate != spec.rate:
+        samples = resample(Audio(samples, spec.rate), rate, HANN_SINC).samples
+    return loudness.limited(samples) if spec.steady else samples
+
+
+def check_voice(voice: Voice, engine: Ears) -> None:
+    """Check that a voice is for an engine.
+
+    Raises:
+        VoiceError: it was made by other weights, or holds what no voice of these has.
+    """
+    if voice.model != engine.fingerprint:
+        raise VoiceError(
+            f"The voice {voice.name!r} was made by other weights (family {voice.family}) than "
+            f"the ones loaded (family {engine.spec.name}). Load that model, or clone again."
+        )
+    _check_fit(voice, engine.spec)
 
 
 class Track:

@@ -25,7 +25,7 @@ from myna.engines.base import Engine
 from myna.engines.hearing import Hearing
 from myna.engines.polyphones import open_g2pw
 from myna.errors import ConfigError, VoiceError
-from myna.synthesis import cloning
+from myna.synthesis import cloning, converting
 from myna.synthesis.growing import scripts
 from myna.synthesis.performance import Rendered, Script
 from myna.synthesis.streaming import stream
@@ -184,7 +184,7 @@ class Myna:
         script = Script(self.engine, utterance, self.polyphones)
         rendered: dict[int, Rendered] = {}
         for index, piece in said(
-            self.engine, script, utterance.voice, guard or Guard(), lambda: self._hearing
+            self.engine, script, utterance.voice, guard or Guard(), lambda: self.hearing
         ):
             rendered[index] = piece
             if progress is not None:
@@ -230,8 +230,59 @@ class Myna:
             return stream(self.engine, [Script(self.engine, utterance, self.polyphones)], plan)
         return stream(self.engine, scripts(self.engine, utterance, text, self.polyphones), plan)
 
+    def convert(
+        self,
+        recording: str | Path | Audio,
+        voice: Voice | str | Path | None = None,
+        *,
+        text: str = "",
+        language: str = "auto",
+        lexicon: str = "",
+        seed: int | None = None,
+        delivery: Delivery | None = None,
+        progress: Progress | None = None,
+    ) -> Speech:
+        """Say what a recording says, as it says it, with another voice.
+
+        The result lasts as long as the recording, to the sample, and each sound is where it was, to
+        about 40 ms.
+
+        Args:
+            recording: one person speaking, up to 300 s, and up to 60 s with the published families.
+            voice: as of `speak`.
+            text: what is said in it. The published families need it; `tiny` hears the sounds by
+                itself, and is understood better with the text.
+            language: of what is said; English with `tiny`.
+            lexicon: readings of words in `text`.
+            seed: of what chance there is in the decoder; None draws one.
+            delivery: its rate and noise; its speed is 1, and the pauses are those of the recording.
+            progress: called with parts finished and parts in all.
+
+        Raises:
+            AudioError: the recording cannot be read, is silent, too short or too long, holds no
+                speech or that of another language, or does not say `text`.
+            TextError: `text` is missing where it is needed, or cannot be read.
+            VoiceError: there is no such voice, or it was made by another model.
+            ConfigError: the speed is not 1, or there is no such language.
+            EngineError: the model could not finish.
+        """
+        return converting.convert(
+            self.engine,
+            recording if isinstance(recording, Audio) else read(recording),
+            self.voice(voice),
+            lambda: self.hearing,
+            text=text,
+            language=language,
+            lexicon=lexicon,
+            seed=seed,
+            delivery=delivery,
+            polyphones=self.polyphones,
+            progress=progress,
+        )
+
     @cached_property
-    def _hearing(self) -> Hearing:
+    def hearing(self) -> Hearing:
+        """Our recogniser, made ready when it is first asked for."""
         return Hearing.load()
 
     def voice(self, voice: Voice | str | Path | None = None) -> Voice:

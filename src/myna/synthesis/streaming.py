@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,12 +18,13 @@ from myna.datatypes import (
     Sentence,
     SentenceReport,
     Timing,
+    Word,
 )
 from myna.engines.base import Engine, Generation, TokenRequest
 from myna.engines.drawing import Drawing
 from myna.engines.rendering import Rendering
 from myna.synthesis.guard import Attempts, Take, bounded, part
-from myna.synthesis.performance import Context, Rendered, Script, Track
+from myna.synthesis.performance import Context, Rendered, Script, Track, timing
 from myna.synthesis.takes import Listen, Listener
 
 Clock = Callable[[], float]
@@ -182,7 +183,11 @@ class Telling:
         if drawing.done:
             if whole is None:
                 self._remember(drawing.result())
-            self._note(whole.report if whole is not None else self._report(drawing))
+                report = self._report(drawing)
+                words = self._script.words(self._index, drawing.result(), report.seconds)
+                self._note(report, words)
+            else:
+                self._note(whole.report, whole.words)
             self._leave()
             self._request = None
         if not len(samples):
@@ -259,12 +264,12 @@ class Telling:
             ended=tokens.ended,
         )
 
-    def _note(self, report: SentenceReport) -> None:
+    def _note(self, report: SentenceReport, words: Sequence[Word]) -> None:
         """A sentence is over."""
         assert self._track is not None
         start = self._track.starts[-1] / self._rate
         self.sentences.append(self._script.lines[self._index].sentence)
-        self.timings.append(Timing(start, start + report.seconds, report.text))
+        self.timings.append(timing(start, report, words))
         self.reports.append(report)
 
     def _leave(self) -> None:

@@ -9,11 +9,49 @@ from __future__ import annotations
 import html
 import textwrap
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
-from myna.datatypes import Timing
+from myna.datatypes import Timing, Word
+
+CUES = ("sentence", "line", "word")
+"""What a cue may be: a sentence, as much of one as two lines hold, or a word."""
 
 _WIDTH = 42
 """Letters of a line that a viewer reads at once, as broadcasters count them."""
+_LINES = 2
+"""Of a cue that is part of a sentence."""
+
+
+def cues(timings: Iterable[Timing], by: str = "sentence") -> list[Timing]:
+    """What is said, cut into cues; sentences whose words have no times stay whole.
+
+    Args:
+        by: one of `CUES`. Of a long sentence each cue but the last goes on until the next begins,
+            so that nothing flickers.
+    """
+    assert by in CUES, "checked by whoever asks"
+    if by == "sentence":
+        return list(timings)
+    return [cue for timing in timings for cue in _parts(timing, by)]
+
+
+def _parts(timing: Timing, by: str) -> list[Timing]:
+    """The cues of a sentence."""
+    if not timing.words:
+        return [timing]
+    if by == "word":
+        return [Timing(word.start, word.end, word.text, (word,)) for word in timing.words]
+    groups: list[list[Word]] = [[]]
+    for word in timing.words:
+        text = " ".join(each.text for each in [*groups[-1], word])
+        if groups[-1] and _lines(text).count("\n") >= _LINES:
+            groups.append([])
+        groups[-1].append(word)
+    starts = [timing.start, *(group[0].start for group in groups[1:]), timing.end]
+    return [
+        Timing(start, end, " ".join(word.text for word in group), tuple(group))
+        for (start, end), group in zip(pairwise(starts), groups, strict=True)
+    ]
 
 
 def srt(timings: Iterable[Timing]) -> str:

@@ -7,13 +7,14 @@ from dataclasses import replace
 from functools import cached_property
 
 from myna import text
-from myna.datatypes import Audio, Guard, SemanticTokens, Voice
+from myna.datatypes import Audio, Guard, SemanticTokens, Voice, Word
 from myna.engines.base import Engine
 from myna.engines.hearing import Hearing
 from myna.errors import EngineError
-from myna.synthesis.coverage import Coverage, coverage, trimmed, words_of
+from myna.synthesis.coverage import Coverage, coverage, kept, trimmed, words_of
 from myna.synthesis.guard import Attempts, Take, bounded, part
 from myna.synthesis.performance import Context, Rendered, Script
+from myna.synthesis.wording import within, words
 from myna.text.sounds import spoken
 
 Listen = Callable[[], Hearing]
@@ -94,13 +95,14 @@ class Listener:
         Raises:
             EngineError: words of the reference are in it.
         """
-        audio, found = best.audio, best.coverage
+        audio, found, first = best.audio, best.coverage, 0
         if found is None:
             return replace(piece, report=replace(piece.report, retries=retries))
         if found.extra:
             shorter = trimmed(audio, found)
             again = found if shorter is audio else self._heard(index, shorter)
             if again is not None and again.extra < found.extra and again.share >= found.share:
+                first, _ = kept(audio, found)
                 audio, found = shorter, again
         source = self._script.lines[index].sentence.source
         if found.leaked:
@@ -116,13 +118,27 @@ class Listener:
             retries=retries,
             seconds=audio.seconds,
         )
-        return Rendered(audio.samples, report)
+        said = [word.later(-first / audio.rate) for word in piece.words]
+        return Rendered(
+            audio.samples,
+            report,
+            within(said, audio.seconds) or self._words(index, found, audio.seconds),
+        )
+
+    def _words(self, index: int, found: Coverage, seconds: float) -> tuple[Word, ...]:
+        """When each word is heard; none if it is not sure of all of them."""
+        if found.share < 1:
+            return ()
+        sentence = self._script.lines[index].sentence
+        sounds, places = spoken(sentence), iter(found.places)
+        times = [next(places) if sound else None for sound in sounds]
+        return words(sentence, sounds, times, seconds)
 
     def _heard(self, index: int, audio: Audio) -> Coverage | None:
-        words = words_of(self._script.lines[index].sentence) if self._guard.check else None
-        if words is None:
+        wanted = words_of(self._script.lines[index].sentence) if self._guard.check else None
+        if wanted is None:
             return None
-        return coverage(self._hearing(), audio, words, self._reference)
+        return coverage(self._hearing(), audio, wanted, self._reference)
 
     @cached_property
     def _reference(self) -> list[int]:

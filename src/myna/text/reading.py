@@ -19,7 +19,7 @@ from itertools import islice, pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from myna.datatypes import Phonemes, Sentence, Span, Style, Unread
+from myna.datatypes import Phonemes, Sentence, Span, Style, Unread, Written
 from myna.errors import MarkupError, TextError
 from myna.text import cutting, markup
 from myna.text.covering import covering
@@ -392,6 +392,7 @@ class _Reader:
             unread=_merged(self.journal.unread, piece.source),
             applied=tuple(self.journal.applied),
             silent=silent,
+            words=_words(text),
         )
 
     def part(self, segment: Segment, *, prosody: bool | None = None) -> Phonemes:
@@ -576,6 +577,26 @@ def _written(text: Traced) -> str:
     """Without what was put in."""
     places = zip(text.text, text.starts, text.ends, strict=True)
     return "".join(char for char, start, end in places if start < end)
+
+
+def _words(text: Traced) -> tuple[Written, ...]:
+    """What lies between spaces; what has no letter or digit goes with what is before it."""
+    places: list[tuple[int, int]] = []
+    has_words = False
+    for match in re.finditer(r"\S+", text.text):
+        said = _written(text[match.start() : match.end()])
+        if not said:
+            continue
+        is_word = re.search(r"\w", said) is not None
+        if places and not (is_word and has_words):
+            places[-1] = places[-1][0], match.end()
+        else:
+            places.append(match.span())
+        has_words = has_words or is_word
+    return tuple(
+        Written(text.span(start, end), " ".join(_written(text[start:end]).split()))
+        for start, end in places
+    )
 
 
 _SPACES = re.compile(" {2,}")

@@ -37,9 +37,7 @@ SPANS = [(0, 20), (20, 40), (60, 80), (80, 100)]
 
 @pytest.fixture(autouse=True)
 def voice(monkeypatch: pytest.MonkeyPatch) -> None:
-    from myna.audio.pitch import Pitch
-
-    monkeypatch.setattr(spelling, "pitch", lambda sound: Pitch(np.full(200, 100.0)))
+    monkeypatch.setattr(spelling, "melody", lambda sound: np.full(100, 100.0))
 
 
 def test_tokens_say_what_the_text_does_and_which_phone() -> None:

@@ -15,10 +15,10 @@ torch = pytest.importorskip("torch")
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from myna.audio.alignment import LEAST_SCORE
 from myna.audio.filterbank import fbank
 from myna.datatypes import Audio
 from myna.engines.recogniser import (
-    LEAST_SCORE,
     MOST_DOUBT,
     PACKAGED,
     Aligned,

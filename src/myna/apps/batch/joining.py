@@ -65,7 +65,7 @@ def join(
     at = 0.0
     for row, gap in zip(rows, [*gaps, 0.0], strict=True):
         pieces.append((at, row.file))
-        timings += [Timing(at + t.start, at + t.end, t.text) for t in row.timings]
+        timings += [timing.later(at) for timing in row.timings]
         at += row.seconds + gap
     _save(folder, pieces, rate, at, out)
     return timings
@@ -117,7 +117,7 @@ def track(
         waited = [end for until, end in late if until <= row.cue.start]
         start = max([row.cue.start, *waited])
         placed.append(replace(row, cue=replace(row.cue, placed=start, drift=start - row.cue.start)))
-        timings += [Timing(start + t.start, start + t.end, t.text) for t in row.timings]
+        timings += [timing.later(start) for timing in row.timings]
         until = row.cue.start + row.cue.window
         if start + row.seconds > until:
             late.append((until - _NO_TIME, start + row.seconds))

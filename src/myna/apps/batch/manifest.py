@@ -89,7 +89,7 @@ class Row:
     """How often sentences were said again."""
     warnings: tuple[str, ...] = ()
     timings: tuple[Timing, ...] = ()
-    """Of its sentences."""
+    """Of its sentences, and of their words where those are known."""
     takes: tuple[TakeRow, ...] = ()
     """The others, the better ones first."""
     cue: CueRow | None = None
@@ -173,10 +173,7 @@ def add(folder: Path, row: Row) -> None:
 
 def _row(given: dict[str, Any]) -> Row:
     cue = given.pop("cue")
-    timings = tuple(
-        Timing(float(each["start"]), float(each["end"]), str(each["text"]))
-        for each in given.pop("timings")
-    )
+    timings = tuple(map(Timing.of, given.pop("timings")))
     takes = tuple(
         TakeRow(**{**each, "missing": tuple(each["missing"])}) for each in given.pop("takes")
     )

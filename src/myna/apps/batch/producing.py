@@ -12,6 +12,7 @@ from myna.apps.batch.planning import Plan, plan
 from myna.apps.batch.running import Crew, Outcome, Progress, run
 from myna.apps.batch.settings import BatchSettings, Equipment, Joining
 from myna.errors import AudioError
+from myna.synthesis.subtitles import cues
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +83,13 @@ def produce(
             placed, timings, seconds = joining.track(
                 folder, rows, folder / name, seconds=wanted.length
             )
-            files.extend([folder / name, *joining.save_subtitles(timings, folder / name)])
+            said = cues(timings, wanted.cues)
+            files.extend([folder / name, *joining.save_subtitles(said, folder / name)])
             warnings.extend(_late(placed, seconds, wanted))
         if wanted.join is not None:
             gaps = joining.gaps(plan.tasks, between=wanted.gap, paragraphs=wanted.paragraph_gap)
-            timings = joining.join(folder, rows, wanted.join, gaps=gaps)
-            files.extend([wanted.join, *joining.save_subtitles(timings, wanted.join)])
+            said = cues(joining.join(folder, rows, wanted.join, gaps=gaps), wanted.cues)
+            files.extend([wanted.join, *joining.save_subtitles(said, wanted.join)])
         return placed
 
     outcome = run(

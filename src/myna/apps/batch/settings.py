@@ -16,6 +16,7 @@ from myna.datatypes import (
     in_range,
 )
 from myna.errors import ConfigError
+from myna.synthesis.subtitles import CUES
 
 MOST_TAKES = 32
 FORMATS = tuple(ending[1:] for ending in CONTAINERS)
@@ -86,8 +87,12 @@ class Joining:
     starts at its time; empty for `track` and the ending of the recordings."""
     length: float | None = None
     """Seconds that it lasts; None for the end of the last cue."""
+    cues: str = "sentence"
+    """What a cue of the subtitles is, one of `myna.synthesis.subtitles.CUES`."""
 
     def __post_init__(self) -> None:
+        if self.cues not in CUES:
+            raise ConfigError(f"cues is {self.cues!r}; it is one of {', '.join(CUES)}.")
         in_range("gap", self.gap, 0.0, LONGEST_GAP)
         in_range("paragraph_gap", self.paragraph_gap, 0.0, LONGEST_GAP)
         if self.length is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from myna.apps.cli.console import Console, UsageError, shown
 from myna.apps.cli.options import (
+    add_cues,
     add_engine_options,
     add_reading,
     add_settings,
@@ -108,7 +109,11 @@ def run(given: argparse.Namespace) -> int:
         polyphones=given.polyphones,
     )
     joining = Joining(
-        join=given.join, gap=given.gap, paragraph_gap=given.paragraph_gap, length=given.length
+        join=given.join,
+        gap=given.gap,
+        paragraph_gap=given.paragraph_gap,
+        length=given.length,
+        cues=given.cues,
     )
     console = Console(quiet=given.quiet)
     plan = prepare(given.script, chosen, equipment)
@@ -199,6 +204,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
             metavar="FLOAT",
             help=f"{words} (default: {default:g})",
         )
+    add_cues(group)
     group.add_argument(
         "--fit",
         action=argparse.BooleanOptionalAction,

@@ -20,6 +20,7 @@ from myna import __version__
 from myna.apps.cli import (
     batch,
     clone,
+    convert,
     doctor,
     evaluate,
     export,
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         say,
         batch,
         clone,
+        convert,
         voices,
         text,
         prepare,

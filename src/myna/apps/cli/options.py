@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from myna.apps.cli.console import UsageError
 from myna.datatypes import Utterance
 from myna.errors import TextError
+from myna.synthesis.subtitles import CUES
 
 Settings = TypeVar("Settings")
 
@@ -152,6 +153,17 @@ def add_lexicon(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> Non
         type=Path,
         metavar="FOLDER",
         help="a g2pW model, which reads Mandarin polyphones by their context",
+    )
+
+
+def add_cues(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add `--cues`: what a cue of subtitles is."""
+    group.add_argument(
+        "--cues",
+        choices=CUES,
+        default=CUES[0],
+        help="what a cue of the subtitles is: a sentence, as much of one as two lines hold, or a "
+        f"word (default: {CUES[0]})",
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from myna.apps.cli import voices
 from myna.apps.cli.console import Console, UsageError, shown
 from myna.apps.cli.options import (
+    add_cues,
     add_engine_options,
     add_reading,
     add_settings,
@@ -22,6 +23,7 @@ from myna.apps.cli.options import (
 )
 from myna.datatypes import Delivery, Guard, Pacing, Sampling, Utterance, Voice, check_recording_path
 from myna.files import replacing
+from myna.synthesis.subtitles import cues, srt, vtt
 
 if TYPE_CHECKING:
     from myna.datatypes import Audio, Speech
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _RAW = "raw"
 _FORMATS = ("wav", "flac", "ogg", _RAW)
 _STREAMED = ("wav", _RAW)
+_SUBTITLES = {".srt": srt, ".vtt": vtt}
 
 
 def add_to(
@@ -93,10 +96,10 @@ def run(given: argparse.Namespace) -> int:
     settings(given, Guard), settings(given, Pacing)  # what is wrong with them, before the work
     voice = (
         Voice.load(given.voice)
-        if _is_file(given.voice)
+        if is_file(given.voice)
         else voices.kept(given.voice, given.model or "tiny")
     )
-    model = given.model or _model_of(voice)
+    model = given.model or model_of(voice)
     from myna.checkpoints.store import open_model
 
     folder = open_model(model)  # before anything that takes time, or reads the standard input
@@ -154,13 +157,24 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--report", type=Path, metavar="FILE.json", help="write how it went: seed, timings and more"
     )
+    group.add_argument(
+        "--subtitles",
+        type=Path,
+        metavar="FILE",
+        help="write what is said when: a .srt or .vtt file",
+    )
+    add_cues(group)
     group.add_argument("--quiet", action="store_true", help="no progress, only warnings and errors")
 
 
 def _check_output(given: argparse.Namespace) -> None:
     """All that can be wrong with the output, before the work."""
-    if given.report is not None and not given.report.parent.is_dir():
-        raise UsageError(f"--report: the folder {given.report.parent} does not exist.")
+    for option in ("report", "subtitles"):
+        path = getattr(given, option)
+        if path is not None and not path.parent.is_dir():
+            raise UsageError(f"--{option}: the folder {path.parent} does not exist.")
+    if given.subtitles is not None and given.subtitles.suffix.lower() not in _SUBTITLES:
+        raise UsageError(f"--subtitles writes {' or '.join(_SUBTITLES)} files.")
     if given.output == "-":
         if sys.stdout is None:
             raise UsageError("the standard output is closed; give -o a file.")
@@ -170,6 +184,8 @@ def _check_output(given: argparse.Namespace) -> None:
             raise UsageError(f"--stream writes {' or '.join(_STREAMED)}, not {given.format}.")
         if given.stream and given.report:
             raise UsageError("--stream writes no --report; leave one of them out.")
+        if given.stream and given.subtitles:
+            raise UsageError("--stream writes no --subtitles; leave one of them out.")
         return
     if given.stream or given.format:
         raise UsageError(
@@ -178,12 +194,12 @@ def _check_output(given: argparse.Namespace) -> None:
     check_recording_path(Path(given.output))
 
 
-def _is_file(voice: str | None) -> bool:
+def is_file(voice: str | None) -> bool:
     """Whether a voice was given as a file, rather than by its name or not at all."""
     return voice is not None and (voice.endswith(".voice") or Path(voice).is_file())
 
 
-def _model_of(voice: Voice | None) -> str | Path:
+def model_of(voice: Voice | None) -> str | Path:
     """The model here that understood the voice, else the one named like its family."""
     if voice is None:
         return "tiny"
@@ -218,12 +234,16 @@ def _speak(myna: Myna, utterance: Utterance, given: argparse.Namespace, console:
     else:
         speech.save(given.output)
     if given.report is not None:
-        _save_report(given.report, speech, seconds)
+        save_report(given.report, speech, seconds)
+    if given.subtitles is not None:
+        written = _SUBTITLES[given.subtitles.suffix.lower()](cues(speech.timings, given.cues))
+        with replacing(given.subtitles) as temporary:
+            temporary.write_text(written, encoding="utf-8", newline="\n")
     for warning in speech.report.warnings:
         print(f"myna: warning: {shown(warning)}", file=sys.stderr)
     console.say(
         f"{len(speech.sentences)} of {len(speech.sentences)} sentences, "
-        f"{_summary(speech.audio.seconds, seconds)}, seed {speech.report.seed}"
+        f"{summary(speech.audio.seconds, seconds)}, seed {speech.report.seed}"
     )
 
 
@@ -250,7 +270,7 @@ def _stream(myna: Myna, utterance: Utterance, given: argparse.Namespace, console
         out.flush()
         spoken += piece.seconds
         console.progress(f"{spoken:.1f} s of speech, {console.seconds - ready:.1f} s")
-    console.say(_summary(spoken, console.seconds - ready))
+    console.say(summary(spoken, console.seconds - ready))
 
 
 def _write(out: BinaryIO, audio: Audio, container: str) -> None:
@@ -259,7 +279,8 @@ def _write(out: BinaryIO, audio: Audio, container: str) -> None:
     out.write(encode(audio, container))
 
 
-def _save_report(path: Path, speech: Speech, seconds: float) -> None:
+def save_report(path: Path, speech: Speech, seconds: float) -> None:
+    """Write how it went, and what it took in seconds."""
     facts = {
         **speech.report.as_dict(),
         "timings": [asdict(timing) for timing in speech.timings],
@@ -271,5 +292,6 @@ def _save_report(path: Path, speech: Speech, seconds: float) -> None:
         temporary.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
-def _summary(spoken: float, seconds: float) -> str:
+def summary(spoken: float, seconds: float) -> str:
+    """How much was said in what time."""
     return f"{spoken:.1f} s of speech in {seconds:.1f} s (real-time factor {seconds / spoken:.2f})"

@@ -28,10 +28,12 @@ def run(given: argparse.Namespace) -> int:
     """Serve until interrupted.
 
     Raises:
-        ConfigError: a setting is outside its range, or does not fit this machine.
+        ConfigError: a setting is outside its range, or does not fit this machine, or a port is
+            taken.
+        ModelNotFoundError: the model is not on this machine.
         MissingExtraError: the packages of the server are not installed.
         MynaError: the model cannot be loaded, or the library of voices opened.
-        OSError: the port is taken.
+        OSError: files of the server cannot be read or written.
     """
     from myna.apps.server.settings import ServerSettings
     from myna.extras import require

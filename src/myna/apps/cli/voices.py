@@ -177,6 +177,7 @@ def _list(given: argparse.Namespace) -> int:
         facts = (entry.name, entry.family, ",".join(entry.languages), amount(entry.size))
         name, family, languages, size = map(shown, facts)
         about = shown(entry.description.partition("\n")[0])
+        about = f"[{entry.owner}] {about}" if entry.owner else about
         print(f"{name:<24} {family:<12} {languages:<8} {size:>10}  {about}".rstrip())
     if not count:
         print("No voice is kept. Make one with `myna voices add`.")

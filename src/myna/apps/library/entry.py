@@ -42,6 +42,8 @@ class Entry:
     """Of its file, in bytes."""
     aliases: tuple[str, ...]
     """Other names it answers to."""
+    owner: str
+    """Name of the key of a server that made it; empty if it is everybody's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,32 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE pending (file TEXT PRIMARY KEY, since REAL NOT NULL)",
         "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     ),
+    (
+        "ALTER TABLE voices ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+        "DROP VIEW cards",
+        "ALTER TABLE names RENAME TO names_of_all",
+        # Voices of two owners may have the same name: neither knows of the other's. The owner is
+        # the voice's, repeated for the sake of the key.
+        """CREATE TABLE names (
+            key TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            voice TEXT NOT NULL REFERENCES voices ON DELETE CASCADE,
+            place INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            PRIMARY KEY (key, owner),
+            UNIQUE (voice, place)
+        )""",
+        "INSERT INTO names SELECT key, '', voice, place, name FROM names_of_all",
+        "DROP TABLE names_of_all",
+        """CREATE VIEW cards AS
+            SELECT
+                id, file,
+                (SELECT json_group_array(name)
+                    FROM (SELECT name FROM names WHERE voice = id ORDER BY place)),
+                description, model, family, languages, created, consent, licence, size, owner,
+                searched, (SELECT key FROM names WHERE voice = id AND place = 0) AS sorted
+            FROM voices""",
+    ),
 )
 """What leads from each version of the tables to the next; only ever added to."""
 

@@ -12,6 +12,7 @@ library as it was. What is left then is nobody's, see `recovery`.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from myna.apps.library.index import Index
 from myna.apps.library.recovery import clear, recover
 from myna.apps.library.shelf import Shelf, new_file
 from myna.apps.library.tables import IfTaken
+from myna.apps.library.viewer import EVERYBODY, Viewer
 from myna.datatypes import Voice, in_range
 from myna.errors import VoiceError
 from myna.files import data_folder
@@ -53,7 +55,7 @@ class Library:
         Args:
             folder: where; by default `voices` in the data folder.
             keep: so many voices used last stay in memory.
-            most: voices there may be; None for no limit.
+            most: voices there may be, of each owner who sees no others'; None for no limit.
 
         Raises:
             VoiceError: the folder cannot be used, its index is damaged or of a newer Myna.
@@ -66,7 +68,7 @@ class Library:
             raise VoiceError(
                 f"The folder of the voice library cannot be made: {error.strerror}."
             ) from None
-        self._most = most
+        self._most, self._viewer = most, EVERYBODY
         self._shelf = Shelf(path, keep)
         self._index = Index(path)
         recover(self._index, self._shelf)
@@ -85,6 +87,23 @@ class Library:
     def close(self) -> None:
         """Let go of the index; it is opened again if it is used after all."""
         self._index.close()
+
+    def seen_by(self, owner: str, *, sees_all: bool = False) -> Library:
+        """The same library, as somebody sees it to whom belongs what they add here.
+
+        They see their own voices and those that are everybody's; of two with the same name, their
+        own. Settings that they keep are their own, too; where there is none, everybody's counts.
+
+        Args:
+            owner: letters, digits and `._-`; empty for everybody.
+            sees_all: other owners' voices, too, and with everybody's settings.
+
+        Raises:
+            ConfigError: nobody can be called so.
+        """
+        seen = copy.copy(self)
+        seen._viewer = Viewer(owner, sees_all)
+        return seen
 
     def add(
         self,
@@ -155,7 +174,7 @@ class Library:
     def find(self, which: str) -> Entry | None:
         """The voice of this id, name or alias, in whatever case, or None."""
         with self._index.reading() as connection:
-            found = tables.find(connection, which)
+            found = tables.find(connection, which, self._viewer)
         return None if found is None else found.entry
 
     def list(self, query: str = "", limit: int = 1000, offset: int = 0) -> tuple[Entry, ...]:
@@ -167,13 +186,13 @@ class Library:
         in_range("limit", limit, 0, 1 << 32)
         in_range("offset", offset, 0, 1 << 32)
         with self._index.reading() as connection:
-            found = tables.search(connection, query, int(limit), int(offset))
+            found = tables.search(connection, query, int(limit), int(offset), self._viewer)
         return tuple(row.entry for row in found)
 
     def count(self) -> int:
         """How many voices there are."""
         with self._index.reading() as connection:
-            return tables.count(connection)
+            return tables.count(connection, self._viewer)
 
     def voice(self, which: Entry | str) -> Voice:
         """What speaking needs of it; the same object as long as its file stays the same and it was
@@ -200,9 +219,9 @@ class Library:
         """
         called = names.checked(name)
         with self._index.writing() as connection:
-            entry = tables.look_up(connection, which).entry
-            tables.call(connection, entry.id, called, entry.aliases)
-            return tables.look_up(connection, entry.id).entry
+            entry = tables.look_up(connection, which, self._viewer).entry
+            tables.call(connection, entry.id, called, entry.aliases, self._viewer)
+            return tables.look_up(connection, entry.id, self._viewer).entry
 
     def describe(
         self,
@@ -219,11 +238,11 @@ class Library:
         """
         said = words(description, languages, aliases)
         with self._index.writing() as connection:
-            entry = tables.look_up(connection, which).entry
+            entry = tables.look_up(connection, which, self._viewer).entry
             tables.say(connection, entry.id, said)
             if said.aliases is not None:
-                tables.call(connection, entry.id, entry.name, said.aliases)
-            return tables.look_up(connection, entry.id).entry
+                tables.call(connection, entry.id, entry.name, said.aliases, self._viewer)
+            return tables.look_up(connection, entry.id, self._viewer).entry
 
     def delete(self, which: Entry | str) -> None:
         """Forget a voice, its file and its preview.
@@ -232,7 +251,7 @@ class Library:
             VoiceError: there is no such voice.
         """
         with self._index.writing() as connection:
-            row = tables.look_up(connection, which)
+            row = tables.look_up(connection, which, self._viewer)
             tables.drop(connection, row)
         clear(self._index, self._shelf, row.file)
 
@@ -255,14 +274,17 @@ class Library:
         row = self._row(which)
         self._shelf.set_preview(row.file, data)
         with self._index.reading() as connection:
-            now = tables.find(connection, row.entry)
+            now = tables.find(connection, row.entry, self._viewer)
         if now is None or now.file != row.file:  # it was replaced or deleted meanwhile
             self._shelf.remove_preview(row.file)
 
     def settings(self, key: str, default: Any = None) -> Any:
         """What any process kept last under `key` by `set`, or `default`."""
         with self._index.reading() as connection:
-            row = connection.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
+            row = connection.execute(
+                "SELECT value FROM settings WHERE key IN (?, ?) ORDER BY key = ? LIMIT 1",
+                (key, self._own(key), key),
+            ).fetchone()
         return default if row is None else json.loads(row[0])
 
     def set(self, key: str, value: Any) -> None:
@@ -272,6 +294,7 @@ class Library:
             VoiceError: it is too large, or the disk is full.
             TypeError, ValueError: it is no JSON value.
         """
+        key = self._own(key)
         written = json.dumps(value, allow_nan=False)  # in ASCII: any text can be kept
         if len(written) > LARGEST_SETTING:
             raise VoiceError(f"A setting has at most {LARGEST_SETTING} characters.")
@@ -281,6 +304,11 @@ class Library:
             else:
                 connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, written))
 
+    def _own(self, key: str) -> str:
+        """The key of a setting, which is another one for each who sees only their own."""
+        alone = self._viewer.name and not self._viewer.sees_all
+        return f"{self._viewer.name}/{key}" if alone else key
+
     @contextmanager
     def _making(self, name: str | None, said: Words, if_taken: IfTaken) -> Iterator[str]:
         """A new file that is written and entered within the block, or that is gone after it."""
@@ -288,9 +316,12 @@ class Library:
             # What is refused is refused before the work; what counts is asked again at its end.
             replaced = None
             if name is not None:
-                _, replaced = tables.place(connection, name, if_taken, said)
+                _, replaced = tables.place(connection, name, if_taken, said, self._viewer)
             self._check_room(connection, replaced)
-            file = new_file(names.new_id() if replaced is None else replaced.entry.id)
+            if replaced is None:
+                file = new_file(names.new_id(), self._viewer.name)
+            else:
+                file = new_file(replaced.entry.id, replaced.entry.owner)
             tables.note(connection, file)
         try:
             yield file
@@ -312,11 +343,11 @@ class Library:
         with self._index.writing() as connection:
             if not tables.settle(connection, file):
                 raise VoiceError("Saving the voice took more than an hour, and was given up.")
-            name, replaced = tables.place(connection, name, if_taken, said)
+            name, replaced = tables.place(connection, name, if_taken, said, self._viewer)
             self._check_room(connection, replaced)
             aliases: tuple[str, ...] = ()
             if replaced is None:
-                identity = tables.insert(connection, known, file, size)
+                identity = tables.insert(connection, known, file, size, self._viewer)
                 languages = spoken(voice)
             else:
                 identity, aliases = replaced.entry.id, replaced.entry.aliases
@@ -324,23 +355,26 @@ class Library:
                 tables.exchange(connection, replaced, known, file, size)
             tables.say(connection, identity, Words(languages=languages))
             tables.say(connection, identity, said)
-            tables.call(
-                connection, identity, name, aliases if said.aliases is None else said.aliases
-            )
-            entry = tables.look_up(connection, identity).entry
+            if said.aliases is not None:
+                aliases = said.aliases
+            tables.call(connection, identity, name, aliases, self._viewer)
+            entry = tables.look_up(connection, identity, self._viewer).entry
         if replaced is not None:
             clear(self._index, self._shelf, replaced.file)
         return entry
 
     def _check_room(self, connection: Connection, replaced: tables.Row | None) -> None:
-        if replaced is None and self._most is not None and tables.count(connection) >= self._most:
+        if replaced is not None or self._most is None:
+            return
+        if tables.count_of(connection, self._viewer) >= self._most:
+            whose = "it holds" if self._viewer.sees_all else "your part of it holds"
             raise VoiceError(
-                f"The library is full: it holds {self._most} voices. Delete one and try again."
+                f"The library is full: {whose} {self._most} voices. Delete one and try again."
             )
 
     def _row(self, which: Entry | str) -> tables.Row:
         with self._index.reading() as connection:
-            return tables.look_up(connection, which)
+            return tables.look_up(connection, which, self._viewer)
 
     def _with_file(self, which: Entry | str, read: Callable[[str, str], Read]) -> Read:
         row = self._row(which)

@@ -13,7 +13,8 @@ import logging
 from myna.apps.library import names, tables
 from myna.apps.library.entry import Words, facts, spoken
 from myna.apps.library.index import Index
-from myna.apps.library.shelf import Shelf
+from myna.apps.library.shelf import Shelf, voice_of
+from myna.apps.library.viewer import EVERYBODY, Viewer
 from myna.errors import MynaError, VoiceError
 
 log = logging.getLogger(__name__)
@@ -68,8 +69,8 @@ def _adopt(index: Index, shelf: Shelf, file: str) -> None:
         size = shelf.size(file)
         if size is None or file in tables.files(connection):
             return  # another process was here
-        name, _ = tables.place(connection, names.tamed(voice.name), "number", Words())
-        identity = tables.insert(connection, known, file, size)
+        name, _ = tables.place(connection, names.tamed(voice.name), "number", Words(), EVERYBODY)
+        identity = tables.insert(connection, known, file, size, Viewer(voice_of(file)[1]))
         tables.say(connection, identity, Words(languages=spoken(voice)))
-        tables.call(connection, identity, name, ())
+        tables.call(connection, identity, name, (), EVERYBODY)
     log.warning("A file without an entry was taken in as the voice %r.", name)

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from myna.apps.library.viewer import OWNER
 from myna.datatypes import Voice
 from myna.errors import VoiceError
 from myna.files import replacing
@@ -26,20 +27,21 @@ _LONGEST_TOLD = 300
 
 log = logging.getLogger(__name__)
 
-_FILE = re.compile(r"(voice_[0-9a-f]{16})-[0-9a-f]{8}\.voice")
-_OURS = re.compile(r"\.?voice_[0-9a-f]{16}-[0-9a-f]{8}\.(voice|wav)(\.[0-9a-f]{8}\.part)?")
+_STEM = rf"(voice_[0-9a-f]{{16}})-[0-9a-f]{{8}}(?:@({OWNER}))?"
+_FILE = re.compile(rf"{_STEM}\.voice")
+_OURS = re.compile(rf"\.?{_STEM}\.(voice|wav)(\.[0-9a-f]{{8}}\.part)?")
 
 
-def new_file(voice: str) -> str:
-    """A new name for a file of the voice with this id; never used before."""
-    return f"{voice}-{secrets.token_hex(4)}.voice"
+def new_file(voice: str, owner: str) -> str:
+    """A new name for a file of the voice with this id and owner; never used before."""
+    return f"{voice}-{secrets.token_hex(4)}{'@' if owner else ''}{owner}.voice"
 
 
-def owner(file: str) -> str:
-    """The id of the voice that the file was written for."""
+def voice_of(file: str) -> tuple[str, str]:
+    """Id and owner of the voice that the file was written for."""
     found = _FILE.fullmatch(file)
     assert found, file
-    return found[1]
+    return found[1], found[2] or ""
 
 
 class Shelf:

@@ -14,7 +14,8 @@ from typing import Any, Literal, get_args
 
 from myna.apps.library import names
 from myna.apps.library.entry import Entry, Facts, Words
-from myna.apps.library.shelf import owner
+from myna.apps.library.shelf import voice_of
+from myna.apps.library.viewer import NEAREST, SEEN, Viewer
 from myna.errors import ConfigError, VoiceError
 
 IfTaken = Literal["refuse", "replace", "number"]
@@ -30,53 +31,71 @@ class Row:
     file: str
 
 
-def find(tables: sqlite3.Connection, which: Entry | str) -> Row | None:
-    """The voice of this id, name or alias."""
+def find(tables: sqlite3.Connection, which: Entry | str, viewer: Viewer) -> Row | None:
+    """The voice of this id, name or alias: of several, the viewer's own, else everybody's.
+
+    Raises:
+        VoiceError: others have several that are called so.
+    """
     key = which.id if isinstance(which, Entry) else _sought(which)
     if key is None:
         return None
-    if True:
-        sql = (
-            "SELECT * FROM cards WHERE id = :key OR id = (SELECT voice FROM names WHERE key = :key)"
+    sql = f"""
+        SELECT * FROM cards
+        WHERE {SEEN} AND (id = :key OR id IN (SELECT voice FROM names WHERE key = :key))
+        ORDER BY id = :key DESC, {NEAREST} LIMIT 2"""  # noqa: S608 - constants
+    rows = [*map(_row, tables.execute(sql, {"key": key, **viewer.sees}).fetchall())]
+    if len(rows) == 2 and rows[0].entry.id != key and rows[0].entry.owner not in ("", viewer.name):
+        raise VoiceError(
+            f"Several voices are called {names.quoted(rows[0].entry.name)}. Name one by its id."
         )
-        row = tables.execute(sql, {"key": key}).fetchone()
-    return row and _row(row)
+    return rows[0] if rows else None
 
 
-def look_up(tables: sqlite3.Connection, which: Entry | str) -> Row:
+def look_up(tables: sqlite3.Connection, which: Entry | str, viewer: Viewer) -> Row:
     """The voice of this id, name or alias.
 
     Raises:
-        VoiceError: there is none.
+        VoiceError: there is none; or as `find`.
     """
-    row = find(tables, which)
+    row = find(tables, which, viewer)
     if row is None:
         name = which.name if isinstance(which, Entry) else which
         raise VoiceError(f"There is no voice {names.quoted(name)} in the library.")
     return row
 
 
-def search(tables: sqlite3.Connection, query: str, limit: int, offset: int) -> tuple[Row, ...]:
+def search(
+    tables: sqlite3.Connection, query: str, limit: int, offset: int, viewer: Viewer
+) -> tuple[Row, ...]:
     """Voices with `query` in their name, an alias or the description, in the order of names."""
-    sql = """
-        SELECT * FROM cards WHERE instr(searched, :sought)
-            OR EXISTS (SELECT 1 FROM names WHERE voice = cards.id AND instr(key, :sought))
-        ORDER BY sorted LIMIT :limit OFFSET :offset"""
+    sql = f"""
+        SELECT * FROM cards WHERE {SEEN} AND (instr(searched, :sought)
+            OR EXISTS (SELECT 1 FROM names WHERE voice = cards.id AND instr(key, :sought)))
+        ORDER BY sorted, owner LIMIT :limit OFFSET :offset"""  # noqa: S608 - a constant
     sought = _sought(query)
     if sought is None:
         return ()
-    given = {"sought": sought, "limit": limit, "offset": offset}
+    given = {"sought": sought, "limit": limit, "offset": offset, **viewer.sees}
     return tuple(map(_row, tables.execute(sql, given).fetchall()))
 
 
-def count(tables: sqlite3.Connection) -> int:
-    """How many voices there are."""
-    (number,) = tables.execute("SELECT count(*) FROM voices").fetchone()
+def count(tables: sqlite3.Connection, viewer: Viewer) -> int:
+    """How many voices somebody sees."""
+    sql = f"SELECT count(*) FROM voices WHERE {SEEN}"  # noqa: S608 - a constant
+    (number,) = tables.execute(sql, viewer.sees).fetchone()
+    return int(number)
+
+
+def count_of(tables: sqlite3.Connection, viewer: Viewer) -> int:
+    """How many voices count for somebody's share: their own, or all for those who see all."""
+    sql = "SELECT count(*) FROM voices WHERE :sees_all OR owner = :viewer"
+    (number,) = tables.execute(sql, viewer.sees).fetchone()
     return int(number)
 
 
 def place(
-    tables: sqlite3.Connection, name: str, if_taken: IfTaken, said: Words
+    tables: sqlite3.Connection, name: str, if_taken: IfTaken, said: Words, viewer: Viewer
 ) -> tuple[str, Row | None]:
     """What a new voice will be called, and which voice it replaces.
 
@@ -87,32 +106,37 @@ def place(
     if if_taken not in get_args(IfTaken):
         raise ConfigError(f"if_taken is {if_taken!r}; it is one of {', '.join(get_args(IfTaken))}.")
     if if_taken == "number":
-        name = next(each for each in names.numbered(name) if _owner(tables, each) is None)
-    owner = _owner(tables, name)
-    if owner is not None and if_taken == "refuse":
+        name = next(each for each in names.numbered(name) if not _holders(tables, each, viewer))
+    holders = _holders(tables, name, viewer)
+    if holders and if_taken == "refuse":
         raise _taken(name)
-    replaced = None if owner is None else look_up(tables, owner)
+    replaced = None
+    if holders:
+        replaced = look_up(tables, name if len(holders) > 1 else holders.pop(), viewer)
     if replaced is not None and names.key(replaced.entry.name) != names.key(name):
         raise VoiceError(
             f"{name!r} is another name of the voice {replaced.entry.name!r}. Replace that one, or "
             f"choose another name."
         )
     for alias in said.aliases or ():
-        _check_free(tables, alias, owner)
+        _check_free(tables, alias, None if replaced is None else replaced.entry.id, viewer)
     return name, replaced
 
 
-def insert(tables: sqlite3.Connection, facts: Facts, file: str, size: int) -> str:
+def insert(tables: sqlite3.Connection, facts: Facts, file: str, size: int, viewer: Viewer) -> str:
     """Enter a voice, which has no name yet, and tell its id.
 
     That is the one its file was written for, unless a voice has it already.
     """
-    voice = owner(file)
-    if find(tables, voice) is not None:
+    voice, _ = voice_of(file)
+    if tables.execute("SELECT 1 FROM voices WHERE id = ?", (voice,)).fetchone() is not None:
         voice = names.new_id()
     tables.execute(
-        "INSERT INTO voices VALUES (?, ?, '', '', ?, ?, '[]', ?, ?, ?, ?)",
-        (voice, file, facts.model, facts.family, _now(), facts.consent, facts.licence, size),
+        "INSERT INTO voices VALUES (?, ?, '', '', ?, ?, '[]', ?, ?, ?, ?, ?)",
+        (
+            *(voice, file, facts.model, facts.family, _now(), facts.consent, facts.licence, size),
+            viewer.name,
+        ),
     )
     return voice
 
@@ -142,7 +166,9 @@ def say(tables: sqlite3.Connection, voice: str, said: Words) -> None:
         tables.execute("UPDATE voices SET languages = ? WHERE id = ?", (codes, voice))
 
 
-def call(tables: sqlite3.Connection, voice: str, name: str, aliases: tuple[str, ...]) -> None:
+def call(
+    tables: sqlite3.Connection, voice: str, name: str, aliases: tuple[str, ...], viewer: Viewer
+) -> None:
     """Give a voice these names and no others.
 
     Raises:
@@ -152,8 +178,11 @@ def call(tables: sqlite3.Connection, voice: str, name: str, aliases: tuple[str, 
     wanted = {names.key(name): name} | wanted
     tables.execute("DELETE FROM names WHERE voice = ?", (voice,))
     for number, (key, each) in enumerate(wanted.items()):
-        _check_free(tables, each, None)
-        tables.execute("INSERT INTO names VALUES (?, ?, ?, ?)", (key, voice, number, each))
+        _check_free(tables, each, None, viewer)
+        tables.execute(
+            "INSERT INTO names SELECT ?, owner, id, ?, ? FROM voices WHERE id = ?",
+            (key, number, each, voice),
+        )
 
 
 def drop(tables: sqlite3.Connection, row: Row) -> None:
@@ -211,17 +240,20 @@ def _row(row: tuple[Any, ...]) -> Row:
         licence=row[9],
         size=row[10],
         aliases=tuple(aliases),
+        owner=row[11],
     )
     return Row(entry, row[1])
 
 
-def _owner(tables: sqlite3.Connection, name: str) -> str | None:
-    row = tables.execute("SELECT voice FROM names WHERE key = ?", (names.key(name),)).fetchone()
-    return row and str(row[0])
+def _holders(tables: sqlite3.Connection, name: str, viewer: Viewer) -> set[str]:
+    """Ids of voices of this name: one, unless the viewer sees those of several owners."""
+    sql = f"SELECT voice FROM names WHERE {SEEN} AND key = :key"  # noqa: S608 - a constant
+    found = tables.execute(sql, {"key": names.key(name), **viewer.sees}).fetchall()
+    return {voice for (voice,) in found}
 
 
-def _check_free(tables: sqlite3.Connection, name: str, own: str | None) -> None:
-    if _owner(tables, name) not in (None, own):
+def _check_free(tables: sqlite3.Connection, name: str, own: str | None, viewer: Viewer) -> None:
+    if _holders(tables, name, viewer) - {own}:
         raise _taken(name)
 
 

@@ -17,9 +17,10 @@ from myna.apps.library import Library
 from myna.apps.server import health, journal, wyoming
 from myna.apps.server.dialects import api_v1, api_v2, community, openai, own, talk
 from myna.apps.server.job_worker import JobWorker
-from myna.apps.server.jobs import Jobs
+from myna.apps.server.jobs import JobLimits, Jobs
 from myna.apps.server.leaving import Leaving
 from myna.apps.server.metrics import Metrics
+from myna.apps.server.safety.connections import LEAVING
 from myna.apps.server.safety.protecting import protect
 from myna.apps.server.settings import ServerSettings
 from myna.apps.server.studio import Studio
@@ -74,7 +75,8 @@ def create(
     share = max(memory // settings.workers, _SMALLEST)
     limits = Limits(waiting=settings.most_waiting, saying=settings.most_saying, memory=share // 2)
     pool = Pool(load, memory=share // 2, idle=settings.unload or None, limits=limits)
-    studio = Studio(settings, Library(), pool, journal.performed)
+    library = Library(most=settings.most_voices)
+    studio = Studio(settings, library, pool, journal.performed)
     return build(studio, settings, metrics=Metrics(metrics_folder), control=control)
 
 
@@ -98,18 +100,18 @@ def build(
     metrics.watch("queue_length", "Texts that wait to be said.", lambda: float(studio.waiting))
     metrics.watch("saying", "Texts that are being said.", lambda: float(studio.saying))
     metrics.watch("loaded_models", "Models in memory.", lambda: float(len(studio.pool.loaded)))
-    jobs = Jobs(data_folder() / "jobs")
+    jobs = Jobs(data_folder() / "jobs", _job_limits(settings))
 
     @asynccontextmanager
-    async def living(_: FastAPI) -> AsyncIterator[None]:
+    async def living(_: FastAPI) -> AsyncIterator[dict[str, object]]:
         await studio.begin()
         tasks = [
             asyncio.create_task(JobWorker(studio, jobs).run()),
             asyncio.create_task(_published(studio, metrics)),
         ]
         try:
-            async with _wyoming(studio, settings):
-                yield
+            async with _wyoming(studio, settings, metrics) as server:
+                yield {} if server is None else {LEAVING: server.leave}
         finally:
             for task in tasks:
                 task.cancel()
@@ -137,17 +139,30 @@ def build(
 
 
 @asynccontextmanager
-async def _wyoming(studio: Studio, settings: ServerSettings) -> AsyncIterator[None]:
+async def _wyoming(
+    studio: Studio, settings: ServerSettings, metrics: Metrics
+) -> AsyncIterator[wyoming.Server | None]:
     """Serve Wyoming as well, if asked to."""
     if not settings.wyoming_port:
-        yield
+        yield None
         return
     limits = wyoming.Limits(characters=settings.most_characters)
-    server = await wyoming.serve(studio, settings.wyoming_host, settings.wyoming_port, limits)
+    host, port = settings.wyoming_host, settings.wyoming_port
+    server = await wyoming.serve(studio, host, port, limits, metrics)
     try:
-        yield
+        yield server
     finally:
         await server.close(settings.grace)
+
+
+def _job_limits(settings: ServerSettings) -> JobLimits:
+    return JobLimits(
+        waiting=settings.jobs_waiting,
+        most_characters=settings.jobs_characters,
+        most_bytes=settings.jobs_bytes,
+        kept_hours=settings.jobs_hours,
+        at_once=settings.jobs_at_once,
+    )
 
 
 async def _published(studio: Studio, metrics: Metrics) -> None:

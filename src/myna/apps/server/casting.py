@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from myna.apps.library import Entry, Library
-from myna.apps.server import references
+from myna.apps.server import fetching, references
+from myna.apps.server.asking import asking
+from myna.apps.server.fetching import Fetcher
 from myna.apps.server.requests import Clip, SpeechRequest
 from myna.apps.server.settings import ServerSettings
 from myna.audio.recordings import decode
@@ -61,9 +63,16 @@ class Cast:
     """
 
     def __init__(self, library: Library, settings: ServerSettings) -> None:
-        self._library, self._settings = library, settings
+        self._shelf, self._settings = library, settings
+        self._sees_all = settings.shares_voices
+        self._fetcher = Fetcher(settings.fetched_places, settings.most_body_bytes)
         self._lock = threading.Lock()
         self._cloned: OrderedDict[str, Voice] = OrderedDict()
+
+    @property
+    def library(self) -> Library:
+        """The voices on disk, as whoever asks sees them."""
+        return self._shelf.seen_by(asking(), sees_all=self._sees_all)
 
     def role(self, request: SpeechRequest) -> Role:
         """Who is to speak.
@@ -82,7 +91,7 @@ class Cast:
             return self._of(self.voice(request.voice), request.model)
         if request.model:
             return self._first(open_speaker(request.model))
-        chosen = self._library.settings(_VOICE)
+        chosen = self.library.settings(_VOICE)
         if isinstance(chosen, str):
             with suppress(VoiceError):  # it was deleted since
                 return self._of(self.voice(chosen), "")
@@ -99,9 +108,9 @@ class Cast:
         found = next((each for each in bundled() if _same(each[1].stem, name)), None)
         if found is not None:
             return _loaded(found[1])
-        entry = self._library.find(name)
+        entry = self.library.find(name)
         if entry is not None:
-            return self._library.voice(entry)
+            return self.library.voice(entry)
         recipe = mixing.parts(name)
         if len(recipe) < 2:
             raise VoiceError("There is no voice of this name.")
@@ -116,12 +125,12 @@ class Cast:
             VoiceCard(id=path.stem, name=path.stem, languages=("en",), model=folder.name)
             for folder, path in bundled()
         ]
-        return cards + [card(entry, names) for entry in self._library.list()]
+        return cards + [card(entry, names) for entry in self.library.list()]
 
     @property
     def model(self) -> str:
         """Name of the model that speaks where nobody chose one."""
-        chosen = self._library.settings(_MODEL)
+        chosen = self.library.settings(_MODEL)
         if isinstance(chosen, str):
             with suppress(ModelNotFoundError):  # it was removed since
                 return open_speaker(chosen).name
@@ -142,7 +151,7 @@ class Cast:
             sources = folder.provenance.get("sources")
             files = [str(each) for each in sources] if isinstance(sources, list) else []
             if any(_same(_stem(each), stem) for each in [folder.name, *files]):
-                self._library.set(_MODEL, folder.name)
+                self.library.set(_MODEL, folder.name)
                 return folder.name
         raise ModelNotFoundError(
             "No model of this name is installed. Published files become one with "
@@ -156,7 +165,7 @@ class Cast:
             VoiceError: there is none.
         """
         self.voice(voice)
-        self._library.set(_VOICE, voice)
+        self.library.set(_VOICE, voice)
 
     def known(self, role: Role, model: str) -> Voice | None:
         """What was made of these recordings before, by weights of this fingerprint."""
@@ -198,16 +207,20 @@ class Cast:
     def _audio(self, clip: Clip) -> Audio:
         data = clip.data
         if data is None:
-            data = references.contents(clip.path or "", self._settings)
+            data = references.contents(clip.path or "", self._settings, self._fetcher)
         return decode(data, self._settings.most_reference_seconds)
 
     def _meant(self, clip: Clip) -> Voice | None:
         """The voice that a path stands for where it leads to no recording: its file's name."""
         if clip.path is None or references.resolve(clip.path, self._settings.root_folders):
             return None
+        if self._fetcher.admits(clip.path):
+            return None
         for name in dict.fromkeys((clip.path, _stem(clip.path))):
             with suppress(VoiceError):
                 return self.voice(name)
+        if fetching.is_address(clip.path):
+            return None  # which is told of then
         raise VoiceError(
             "The reference is neither a recording in a folder that this server reads (--roots), "
             "nor the name of a voice."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from myna.audio import loudness, recordings
 from myna.audio.encoders import StreamEncoder
-from myna.datatypes import Audio, Speech
+from myna.datatypes import Audio, Speech, Timing
 from myna.files import replacing, save_json
 
 FACTS = "result.json"
@@ -41,7 +42,7 @@ def keep(folder: Path, index: int, speech: Speech, pause: float) -> float:
             "seconds": speech.audio.seconds,
             "rate": speech.audio.rate,
             "pause": pause,
-            "timings": [[timing.start, timing.end, timing.text] for timing in speech.timings],
+            "timings": [asdict(timing) for timing in speech.timings],
             "report": speech.report.as_dict(),
         },
     )
@@ -63,9 +64,9 @@ def join(folder: Path, count: int, container: str) -> float:
     with replacing(folder / f"result.{container}") as temporary:
         _write(temporary, pieces, container, rate)
     timings = [
-        [start + begin, start + end, words]
+        asdict(Timing.of(timing).later(start))
         for start, fact in zip(starts, facts, strict=True)
-        for begin, end, words in fact["timings"]
+        for timing in fact["timings"]
     ]
     save_json(
         folder / FACTS,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from myna import text
 from myna.apps.server import job_result
+from myna.apps.server.asking import asked_by
 from myna.apps.server.jobs import Job, Jobs
 from myna.apps.server.requests import SpeechRequest
 from myna.errors import BusyError, CancelledError, DeadlineError, MynaError
@@ -111,7 +112,8 @@ class JobWorker:
 
     async def _say(self, job: Job) -> None:
         """One job to its end, as long as it is ours."""
-        saying = asyncio.create_task(self._parts(job))
+        with asked_by(job.client):
+            saying = asyncio.create_task(self._parts(job))
         holding = asyncio.create_task(self._hold(job))
         try:
             await asyncio.wait({saying, holding}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Recordings that a request names by path or brings along: a file inside the roots, or nothing.
+"""Recordings that a request names or brings along: of paths a file inside the roots, or nothing.
 
 Old clients name files of the server. Here such a name leads only to ordinary files inside folders
 that the owner listed, whatever it is made of: `..`, links that lead out, other disks and machines,
@@ -19,9 +19,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from myna.apps.server import fetching
 from myna.errors import AudioError
 
 if TYPE_CHECKING:
+    from myna.apps.server.fetching import Fetcher
     from myna.apps.server.settings import ServerSettings
 
 _LONGEST_PATH = 4096
@@ -43,16 +45,20 @@ _SHORTEST_BARE = 64
 _Parts = tuple[str, ...]
 
 
-def contents(path: str, settings: ServerSettings) -> bytes:
+def contents(path: str, settings: ServerSettings, fetcher: Fetcher) -> bytes:
     """The bytes of the recording that a request means, be it named or written out.
 
     Args:
-        path: as `decode` or `resolve` takes it.
+        path: as `decode` or `resolve` takes it, or an address of the web.
         settings: the roots, and how large a recording may be: as large as a request.
+        fetcher: knows what may be fetched.
 
     Raises:
         AudioError: there is none; in one and the same words, whatever there is outside the roots.
+        BusyError: too many are being fetched.
     """
+    if fetching.is_address(path):
+        return fetcher.fetch(path)
     if is_inline(path):
         return decode(path, most=settings.most_body_bytes)
     data = read(path, settings.root_folders, most=settings.most_body_bytes)

@@ -9,11 +9,12 @@ from myna.datatypes import Delivery, Guard, Pacing, Sampling
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
-    """A recording to clone: bytes that came with the request, or a file inside the roots."""
+    """A recording to clone: bytes that came with the request, a file inside the roots, or what lies
+    on a host that may be fetched from."""
 
     data: bytes | None = None
     path: str | None = None
-    """As the client wrote it; `references.resolve` says which file that is, if any."""
+    """As the client wrote it; `references.contents` says what that means, if anything."""
     text: str = ""
     """What is said in it; empty if unknown."""
     language: str = "auto"

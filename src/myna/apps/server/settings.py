@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from myna.apps.server.fetching import Place, places
 from myna.apps.server.safety import keys
 from myna.datatypes import in_range
 from myna.errors import ConfigError
@@ -43,8 +44,16 @@ class ServerSettings:
     tokens: str = ""
     """File of keys, one `name:token` or `name:token:requests-per-minute` a line; the environment
     variable MYNA_TOKENS may hold such lines too. With keys, every request needs a token."""
+    shared_voices: bool = False
+    """With several keys: let each see, use, change and delete the voices of all. Without, a voice
+    is its key's own, and so are the defaults that old routes set; voices that no key made are
+    everybody's."""
     roots: str = ""
     """Folders in which requests may name recordings by path, separated by commas; empty for
+    none."""
+    fetch_from: str = ""
+    """Hosts from which recordings may be fetched that a request names by address, separated by
+    commas, such as media.example.org; http://192.168.1.20:8000 for one without https; empty for
     none."""
     hosts: str = ""
     """Further names by which clients may call this server (the Host header), separated by commas;
@@ -81,6 +90,21 @@ class ServerSettings:
     """Characters of a text, 1 to 10000000."""
     most_reference_seconds: float = 60.0
     """Seconds of a recording that comes to be cloned, 1 to 600."""
+    most_conversion_seconds: float = 120.0
+    """Seconds of a recording that comes to be said in another voice, 1 to 300."""
+    most_voices: int = 10_000
+    """Voices that the library may hold, or each key's part of it, 1 to 1000000."""
+    jobs_waiting: int = 100
+    """Jobs that wait or are being said, of all keys, 1 to 100000."""
+    jobs_characters: int = 200_000
+    """Characters of a job's text, 1 to 10000000."""
+    jobs_megabytes: int = 8192
+    """Megabytes on disk, of the results of all jobs, before further ones are refused; 1 to
+    1000000000."""
+    jobs_hours: float = 24.0
+    """Hours for which the result of a job can be fetched, 0.01 to 10000."""
+    jobs_at_once: int = 1
+    """Jobs that each process works on at the same time, 1 to 64."""
     rate: int = 600
     """Requests per minute that a key or an address may make, 0 to 1000000; 0 for no limit.
     Programs on this machine have none unless they come with a token."""
@@ -112,6 +136,13 @@ class ServerSettings:
         in_range("most_body", self.most_body, 1, 4096)
         in_range("most_characters", self.most_characters, 1, 10_000_000)
         in_range("most_reference_seconds", self.most_reference_seconds, 1, 600)
+        in_range("most_conversion_seconds", self.most_conversion_seconds, 1, 300)
+        in_range("most_voices", self.most_voices, 1, 1_000_000)
+        in_range("jobs_waiting", self.jobs_waiting, 1, 100_000)
+        in_range("jobs_characters", self.jobs_characters, 1, 10_000_000)
+        in_range("jobs_megabytes", self.jobs_megabytes, 1, 1_000_000_000)
+        in_range("jobs_hours", self.jobs_hours, 0.01, 10_000)
+        in_range("jobs_at_once", self.jobs_at_once, 1, 64)
         in_range("rate", self.rate, 0, 1_000_000)
         in_range("most_waiting", self.most_waiting, 0, 100_000)
         in_range("most_saying", self.most_saying, 1, 10_000)
@@ -141,6 +172,7 @@ class ServerSettings:
                     f"{origin!r} in origins is no origin; write it as a browser does, without a "
                     f"path: http://127.0.0.1:8000. There is no way to allow all."
                 )
+        places(_split(self.fetch_from))
         _networks("wyoming_clients", self.wyoming_clients)
         _networks("proxies", self.proxies)
         for root in self.root_folders:
@@ -165,6 +197,11 @@ class ServerSettings:
         return tuple(Path(os.path.abspath(Path(name).expanduser())) for name in _split(self.roots))
 
     @property
+    def fetched_places(self) -> frozenset[Place]:
+        """Hosts from which recordings may be fetched."""
+        return places(_split(self.fetch_from))
+
+    @property
     def host_names(self) -> frozenset[str]:
         """Names by which clients may call this server, in lower case and without a port."""
         own = {self.host} - {"0.0.0.0", "::"}  # noqa: S104
@@ -179,6 +216,20 @@ class ServerSettings:
     def proxy_list(self) -> tuple[str, ...]:
         """Addresses and networks of proxies that are believed."""
         return _split(self.proxies)
+
+    @property
+    def jobs_bytes(self) -> int:
+        """Bytes on disk, of the results of all jobs."""
+        return self.jobs_megabytes * _MEGABYTE
+
+    @property
+    def shares_voices(self) -> bool:
+        """Whether everybody who may ask sees all voices, because they may, or are one.
+
+        Raises:
+            ConfigError: as `keyring`.
+        """
+        return self.shared_voices or len(self.keyring()) < 2
 
     def keyring(self) -> keys.Keyring:
         """Read the keys, of the file and of the environment.

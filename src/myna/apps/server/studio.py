@@ -16,12 +16,13 @@ from typing import ParamSpec, TypeVar
 
 from myna.apps.library import Library
 from myna.apps.server.casting import Cast, Role, VoiceCard, card, speakers
+from myna.apps.server.conversion import Conversion
 from myna.apps.server.performance import Figures, Performance, Room, public
 from myna.apps.server.requests import Clip, SpeechRequest
 from myna.apps.server.settings import ServerSettings
-from myna.datatypes import Utterance, Voice
+from myna.datatypes import Delivery, Speech, Utterance, Voice
 from myna.engines.randomness import draw_seed
-from myna.errors import EngineError, MynaError, TextError, VoiceError
+from myna.errors import BusyError, EngineError, MynaError, TextError, VoiceError
 from myna.synthesis.job import Job
 from myna.synthesis.pool import Loaded, Pool
 
@@ -35,6 +36,8 @@ _SWEEP = 5.0
 """Seconds between two looks at which models are idle."""
 _CLONING = 2
 """Voices that are made at the same time; others wait, and hold no thread."""
+_CONVERTING = 2
+"""The same of recordings that are converted."""
 
 
 class Studio:
@@ -54,11 +57,14 @@ class Studio:
         pool: Pool,
         ended: Callable[[Figures], None] | None = None,
     ) -> None:
-        self.settings, self.library, self.pool = settings, library, pool
+        self.settings, self.pool = settings, pool
         self.ended = ended or _nothing
         self._cast = Cast(library, settings)
         self._room = Room(pool.memory // 2)
         self._cloning = ThreadPoolExecutor(_CLONING, thread_name_prefix="myna-cloning")
+        self._converting = ThreadPoolExecutor(_CONVERTING, thread_name_prefix="myna-converting")
+        self._conversions = 0
+        """That are made, or wait."""
         self._opening: dict[str, asyncio.Task[None]] = {}
         """Models that are being loaded."""
         self._sweeping: asyncio.Task[None] | None = None
@@ -86,6 +92,12 @@ class Studio:
         await self.off(self.pool.close)
         await self.off(self.library.close)
         self._cloning.shutdown(wait=False, cancel_futures=True)
+        self._converting.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def library(self) -> Library:
+        """Voices on disk, as whoever asks sees them."""
+        return self._cast.library
 
     @property
     def waiting(self) -> int:
@@ -212,6 +224,49 @@ class Studio:
         )
         return card(entry, {voice.model: role.model})
 
+    async def convert(
+        self,
+        clip: Clip,
+        *,
+        voice: str = "",
+        model: str = "",
+        seed: int | None = None,
+        delivery: Delivery | None = None,
+    ) -> Speech:
+        """Say what a recording says with another voice. Whoever stops waiting stops the work.
+
+        Args:
+            clip: its data, and what is said in it, if known.
+            voice: id or name; empty for the default.
+
+        Raises:
+            BusyError: as many are made, or wait, as texts may be said and wait.
+            DeadlineError: its turn did not come in time.
+            MynaError: as `Myna.convert`; and as `start`, of voices and models.
+        """
+        assert clip.data is not None, "a recording that is converted comes with the request"
+        self._check(clip.text)
+        if self._conversions >= _CONVERTING + self.settings.most_waiting:
+            raise BusyError("Too many recordings wait to be converted. Try again later.")
+        role = await self.off(self._cast.role, SpeechRequest(voice=voice, model=model))
+        assert role.voice is not None, "no recording was given to make one of"
+        conversion = Conversion(clip, role, self.settings, seed, delivery)
+        self._conversions += 1
+        try:
+            await self._use(role.model, _nothing)  # no thread waits for it to be loaded
+            return await self._done(
+                asyncio.get_running_loop().run_in_executor(
+                    self._converting, self.pool.use, role.model, conversion.made
+                ),
+                "converts",
+            )
+        except MynaError as error:
+            conversion.failed = error
+            raise
+        finally:
+            self._conversions -= 1
+            self.ended(conversion.over())
+
     async def _perform(
         self, request: SpeechRequest, submit: Callable[[Loaded, Utterance], Job]
     ) -> Performance:
@@ -293,13 +348,17 @@ class Studio:
         making = asyncio.get_running_loop().run_in_executor(
             self._cloning, self.pool.use, role.model, made
         )
+        return await self._done(making, "clones")
+
+    async def _done(self, making: asyncio.Future[Result], what: str) -> Result:
+        """What is made in a thread that the server may stop."""
         try:
             return await making
         except MynaError as error:
             raise public(error) from error
         except asyncio.CancelledError as error:
             if not _cancelling():
-                raise EngineError("The server is stopped while it clones. Try again.") from error
+                raise EngineError(f"The server is stopped while it {what}. Try again.") from error
             raise
 
     def _check(self, text: str) -> None:

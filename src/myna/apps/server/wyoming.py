@@ -11,10 +11,12 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from myna.apps.server.starting import cannot_listen
 from myna.apps.server.wyoming_session import Limits, Session, refusal
 from myna.errors import BusyError
 
 if TYPE_CHECKING:
+    from myna.apps.server.metrics import Metrics
     from myna.apps.server.studio import Studio
 
 __all__ = ["Limits", "Server", "serve"]
@@ -25,7 +27,13 @@ _READ_AHEAD = 1 << 16
 """Bytes of a client that are taken before somebody reads them."""
 
 
-async def serve(studio: Studio, host: str, port: int, limits: Limits | None = None) -> Server:
+async def serve(
+    studio: Studio,
+    host: str,
+    port: int,
+    limits: Limits | None = None,
+    metrics: Metrics | None = None,
+) -> Server:
     """Listen, and speak with whoever `studio.settings.wyoming_admits`.
 
     Args:
@@ -33,11 +41,12 @@ async def serve(studio: Studio, host: str, port: int, limits: Limits | None = No
         host: address to listen on.
         port: 0 for any that is free.
         limits: None for the defaults.
+        metrics: is told of every text.
 
     Raises:
-        OSError: the address cannot be listened on.
+        ConfigError: the address cannot be listened on.
     """
-    server = Server(studio, limits or Limits())
+    server = Server(studio, limits or Limits(), metrics)
     await server.listen(host, port)
     return server
 
@@ -45,33 +54,46 @@ async def serve(studio: Studio, host: str, port: int, limits: Limits | None = No
 class Server:
     """All connections of one port; made by `serve`."""
 
-    def __init__(self, studio: Studio, limits: Limits) -> None:
-        self._studio, self._limits = studio, limits
+    def __init__(self, studio: Studio, limits: Limits, metrics: Metrics | None = None) -> None:
+        self._studio, self._limits, self._metrics = studio, limits, metrics
         self._sessions: dict[asyncio.Task[None], Session] = {}
         self._server: asyncio.Server | None = None
-        self._closing = False
+        self._left: float | None = None
+        """When this began to end."""
         self.port = 0
         """On which it listens."""
 
     async def listen(self, host: str, port: int) -> None:
         """Take connections from now on."""
         shared = self._studio.settings.workers > 1 or None  # None is what Windows has
-        self._server = await asyncio.start_server(
-            self._connected, host, port, limit=_READ_AHEAD, reuse_port=shared
-        )
+        try:
+            self._server = await asyncio.start_server(
+                self._connected, host, port, limit=_READ_AHEAD, reuse_port=shared
+            )
+        except OSError as error:
+            raise cannot_listen("--wyoming-port", host, port, error) from error
         self.port = self._server.sockets[0].getsockname()[1]
+
+    def leave(self) -> None:
+        """Take no more connections and texts; what is being said may go on until `close`."""
+        if self._left is not None:
+            return
+        self._left = asyncio.get_running_loop().time()
+        if self._server is not None:
+            self._server.close()
+        for session in self._sessions.values():
+            session.leave()
 
     async def close(self, grace_seconds: float = 0.0) -> None:
         """Take no more connections, and end those there are.
 
         Args:
-            grace_seconds: let what is being said come to its end for so long.
+            grace_seconds: let what is being said come to its end for so long, counted from `leave`
+                if that was called before.
         """
-        self._closing = True
-        if self._server is not None:
-            self._server.close()
-        for session in self._sessions.values():
-            session.leave()
+        self.leave()
+        assert self._left is not None
+        grace_seconds -= asyncio.get_running_loop().time() - self._left
         if self._sessions and grace_seconds > 0:
             await asyncio.wait(self._sessions, timeout=grace_seconds)
         ending = list(self._sessions)
@@ -83,7 +105,7 @@ class Server:
         task = asyncio.current_task()
         assert task is not None
         peer = writer.get_extra_info("peername")
-        if self._closing:
+        if self._left is not None:
             writer.transport.abort()
             return
         if not peer or not self._studio.settings.wyoming_admits(peer[0]):
@@ -94,7 +116,7 @@ class Server:
             writer.write(refusal(BusyError("Too many clients are connected. Try again later.")))
             writer.close()
             return
-        session = Session(self._studio, self._limits, reader, writer)
+        session = Session(self._studio, self._limits, reader, writer, self._metrics)
         self._sessions[task] = session
         try:
             with suppress(asyncio.CancelledError):  # by `close`; nobody waits for this task else

@@ -9,24 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from myna.apps.server import journal
 from myna.apps.server.wyoming_dialect import info, speech_request, text_of
 from myna.apps.server.wyoming_events import Event, MalformedError, Reader, Sizes, encoded
 from myna.audio.recordings import pcm16
 from myna.errors import MynaError, RequestError, TextError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from myna.apps.server.metrics import Metrics
     from myna.apps.server.performance import Performance
     from myna.apps.server.studio import Studio
     from myna.datatypes import Audio
 
 _log = logging.getLogger(__name__)
 
+ROUTE = "wyoming"
+"""What journal and metrics call this."""
 _WIDTH, _CHANNELS = 2, 1
 _CHUNK = 2048
 """Samples in one `audio-chunk`."""
@@ -63,8 +67,9 @@ class Session:
         limits: Limits,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        metrics: Metrics | None = None,
     ) -> None:
-        self._studio, self._limits = studio, limits
+        self._studio, self._limits, self._metrics = studio, limits, metrics
         self._reader, self._writer = reader, writer
         self._events: asyncio.Queue[Event | None] = asyncio.Queue(_MOST_UNANSWERED)
         self._speaking = False
@@ -130,13 +135,25 @@ class Session:
                 case "synthesize" | "synthesize-start" if self._gone:
                     return
                 case "synthesize":
-                    await self._say(event.data)
+                    with self._recorded():
+                        await self._say(event.data)
                 case "synthesize-start":
-                    await self._say_pieces(event.data)
+                    with self._recorded():
+                        await self._say_pieces(event.data)
                 case "synthesize-chunk" | "synthesize-stop":
                     raise MalformedError(f"{event.type} comes after synthesize-start.")
                 case _:
                     await self._answer_aside(event)
+
+    @contextmanager
+    def _recorded(self) -> Iterator[None]:
+        """One text gets a line in the journal, as a request of HTTP does."""
+        with journal.recording(ROUTE, metrics=self._metrics) as entry:
+            try:
+                yield
+            except (asyncio.CancelledError, ConnectionError):
+                entry.error = entry.error or ("" if self._leaving else "ClientDisconnect")
+                raise
 
     async def _answer_aside(self, event: Event) -> None:
         """What may be asked at any time; what we do not know is left alone, as others do."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from myna.apps.batch.running import Answers, Order, Progress
 from myna.apps.batch.saying import Said, Take
 from myna.apps.batch.settings import BatchSettings, Equipment, Joining
 from myna.audio.recordings import encode
-from myna.datatypes import Audio, Timing
-from myna.errors import AudioError, DatasetError
+from myna.datatypes import Audio, Timing, Word
+from myna.errors import AudioError, ConfigError, DatasetError
 from myna.files import locked, sha256
 
 RATE = 8000
@@ -69,7 +70,14 @@ def take(task: Any, index: int) -> Take:
         ended=True,
         retries=0,
         warnings=(),
-        timings=(Timing(0.0, len(samples) / RATE, task.entry.text),),
+        timings=(Timing(0.0, len(samples) / RATE, task.entry.text, words(task.entry.text)),),
+    )
+
+
+def words(text: str) -> tuple[Word, ...]:
+    """A tenth of a second for each letter."""
+    return tuple(
+        Word(match.start() / 10, match.end() / 10, match[0]) for match in re.finditer(r"\S+", text)
     )
 
 
@@ -316,6 +324,21 @@ def test_lines_are_joined_with_pauses_and_subtitles(tmp_path: Path) -> None:
     assert vtt[0] == "WEBVTT"
     assert vtt[1] == "00:00:00.000 --> 00:00:01.400\nOne &amp; two -&gt;."
     assert set(product.files) == {tmp_path / f"all.{ending}" for ending in ("flac", "srt", "vtt")}
+
+
+def test_subtitles_by_word(tmp_path: Path) -> None:
+    joining = Joining(join=tmp_path / "all.flac", gap=0.5, cues="word")
+    product, _ = batch(tmp_path, ["One two.", "Three."], joining=joining)
+    assert product.outcome.rows[0].timings[0].words == words("One two.")
+    assert manifest.read(tmp_path / "out")[1].timings[0].words == words("Three.")
+    cues = (tmp_path / "all.srt").read_text().strip().split("\n\n")
+    assert cues == [
+        "1\n00:00:00,000 --> 00:00:00,300\nOne",
+        "2\n00:00:00,400 --> 00:00:00,800\ntwo.",
+        "3\n00:00:01,300 --> 00:00:01,900\nThree.",
+    ]
+    with pytest.raises(ConfigError, match="cues"):
+        Joining(cues="letter")
 
 
 def cue(start: float, end: float, text: str) -> dict[str, Any]:

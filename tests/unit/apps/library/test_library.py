@@ -79,6 +79,7 @@ class TestKeeping:
             licence="CC0",
             size=len(shelf.export(entry)),
             aliases=("BELL",),
+            owner="",
         )
         assert abs(time.time() - _seconds(entry.created)) < 60
         assert entry.created.endswith("+00:00")

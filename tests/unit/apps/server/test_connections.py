@@ -17,7 +17,7 @@ pytest.importorskip("uvicorn", reason="the extra `server` is not installed")
 
 import uvicorn
 
-from myna.apps.server.safety.connections import protocol, uvicorn_options
+from myna.apps.server.safety.connections import LEAVING, protocol, uvicorn_options
 from myna.apps.server.safety.protecting import protect
 from myna.apps.server.settings import ServerSettings
 
@@ -211,3 +211,18 @@ def test_what_makes_them_can_be_sent_to_workers() -> None:
     settings = ServerSettings(head_seconds=5, workers=2)
     made = uvicorn_options(settings)["http"]
     assert pickle.loads(pickle.dumps(made)).__reduce__() == made.__reduce__()
+
+
+def test_the_application_is_told_that_the_server_stops_while_answers_are_sent() -> None:
+    told: list[float] = []
+    with _serving() as (connect, server):
+        server.lifespan.state[LEAVING] = lambda: told.append(time.monotonic())
+        with closing(connect()) as connection:
+            connection.sendall(HEAD.replace(b"/x", b"/slow") + b"\r\n")
+            time.sleep(0.3)
+            assert not told
+            server.should_exit = True
+            answer, _ = _until_closed(connection)
+            assert b"fine" in answer
+            assert told
+            assert time.monotonic() - told[0] > 0.3

@@ -293,7 +293,12 @@ def test_captioned_speech(server):
     found = server("POST", "/dev/captioned_speech", json=body).json()
     assert base64.b64decode(found["audio"])[:4] == b"RIFF"
     assert found["audio_format"] == "audio/wav"
-    assert [each["start_time"] for each in found["timestamps"]] == pytest.approx([0.0, 0.26])
+    assert [each["word"] for each in found["timestamps"]] == body["input"].split()
+    starts = [each["start_time"] for each in found["timestamps"]]
+    assert starts == pytest.approx([0.0, 0.08, 0.14, 0.26, 0.34, 0.4])
+    assert found["timestamps"][0]["end_time"] == pytest.approx(0.06)
+    unknown = server("POST", "/dev/captioned_speech", json=body | {"lang_code": "z"}).json()
+    assert [each["start_time"] for each in unknown["timestamps"]] == pytest.approx([0.0, 0.26])
 
 
 def test_description_is_complete(server):

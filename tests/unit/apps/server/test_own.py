@@ -87,6 +87,9 @@ def test_timestamps(server, how):
         "Two is there.",
     ]
     assert found["timings"][1]["end"] == pytest.approx(found["seconds"])
+    words = [word for timing in found["timings"] for word in timing["words"]]
+    assert [word["text"] for word in words] == body["text"].split()
+    assert words[-1]["end"] == pytest.approx(found["seconds"])
     assert found["report"]["model"] == "toy"
     assert found["seed"] == 7
 
@@ -222,6 +225,12 @@ def test_a_job(server):
     assert words["vtt"].text.startswith("WEBVTT\n")
     facts = server("GET", f"/jobs/{name}/subtitles?format=json").json()
     assert len(facts["timings"]) == 2
+    assert [word["text"] for word in facts["timings"][1]["words"]] == ["Two", "is", "there."]
+    each = server("GET", f"/jobs/{name}/subtitles?by=word").text.strip().split("\n\n")
+    assert [cue.splitlines()[2] for cue in each] == ["One", "is", "here.", "Two", "is", "there."]
+    start = facts["timings"][1]["words"][1]["start"]
+    assert each[4].startswith(f"5\n00:00:00,{round(start * 1000):03} --> ")
+    assert server("GET", f"/jobs/{name}/subtitles?by=letter").status_code == 422
     assert server("DELETE", f"/jobs/{name}").status_code == 204
     assert server("GET", f"/jobs/{name}").status_code == 404
     assert not server.jobs.folder(name).exists()
@@ -263,9 +272,6 @@ def test_jobs_of_others_are_not_there(server):
 
 def test_models_and_what_is_not_there(server):
     assert server("GET", "/models").json() == {"models": [{"name": "tiny"}, {"name": "v2"}]}
-    answer = server("POST", "/conversion")
-    assert answer.status_code == 501
-    assert "cannot convert" in answer.json()["error"]["message"]
     assert server("GET", "/jobs/../etc").status_code == 404
     assert server("GET", "/jobs/nonsense").status_code == 422
 

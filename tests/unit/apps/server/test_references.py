@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from myna.apps.server import references
+from myna.apps.server.fetching import Fetcher
 from myna.apps.server.settings import ServerSettings
 from myna.errors import AudioError
 
@@ -285,13 +286,14 @@ def test_any_text_is_decoded_or_refused(text: str) -> None:
 
 def test_contents_says_the_same_of_all_that_is_not_there(root: Path, tmp_path: Path) -> None:
     given_settings = ServerSettings(roots=str(root))
-    assert references.contents("a.wav", given_settings) == SOUND
+    nothing = Fetcher((), 100)
+    assert references.contents("a.wav", given_settings, nothing) == SOUND
     data = base64.b64encode(SOUND * 10).decode()
-    assert references.contents(data, given_settings) == SOUND * 10
+    assert references.contents(data, given_settings, nothing) == SOUND * 10
     said = set()
     for path in ("missing.wav", f"{tmp_path}/secret.wav", "/etc/passwd", "/etc/missing", "//h/s"):
         with pytest.raises(AudioError) as raised:
-            references.contents(path, given_settings)
+            references.contents(path, given_settings, nothing)
         said.add(str(raised.value))
     assert len(said) == 1
     assert str(tmp_path) not in said.pop()

@@ -51,6 +51,14 @@ def test_every_field_is_an_option_with_words() -> None:
         {"proxies": "10.0.0.0/40"},
         {"roots": "/"},
         {"roots": "/tmp/.."},
+        {"fetch_from": "*"},
+        {"fetch_from": "media.example.org/folder"},
+        *({"most_voices": value} for value in (0, 1_000_001)),
+        *({"jobs_waiting": value} for value in (0, 100_001)),
+        *({"jobs_characters": value} for value in (0, 10_000_001)),
+        *({"jobs_megabytes": value} for value in (0, 1_000_000_001)),
+        *({"jobs_hours": value} for value in (0.0, 10_001.0)),
+        *({"jobs_at_once": value} for value in (0, 65)),
     ],
 )
 def test_what_is_out_of_range_is_refused(wrong: dict[str, object]) -> None:
@@ -136,3 +144,41 @@ def test_loopback_in_ipv6_notation() -> None:
     assert is_loopback("::ffff:127.0.0.1")
     assert not is_loopback("::ffff:10.0.0.1")
     assert not is_loopback("testclient")
+
+
+@pytest.mark.parametrize(
+    ("keys", "shared", "together"),
+    [
+        ((), False, True),
+        (("a",), False, True),
+        (("a", "b"), False, False),
+        (("a", "b"), True, True),
+    ],
+)
+def test_voices_are_their_keys_where_there_are_several(
+    keys: tuple[str, ...], shared: bool, together: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TOKENS_VARIABLE, "\n".join(f"{key}:{TOKEN}{key}" for key in keys))
+    assert ServerSettings(shared_voices=shared).shares_voices is together
+
+
+def test_limits_of_jobs_are_those_of_the_settings() -> None:
+    pytest.importorskip("fastapi")
+    from myna.apps.server.app import _job_limits
+    from myna.apps.server.jobs import JobLimits
+
+    assert _job_limits(ServerSettings()) == JobLimits()
+    most = ServerSettings(
+        jobs_waiting=100_000,
+        jobs_characters=10_000_000,
+        jobs_megabytes=1_000_000_000,
+        jobs_hours=10_000.0,
+        jobs_at_once=64,
+    )
+    assert _job_limits(most) == JobLimits(
+        waiting=100_000,
+        most_characters=10_000_000,
+        most_bytes=1_000_000_000 << 20,
+        kept_hours=10_000.0,
+        at_once=64,
+    )

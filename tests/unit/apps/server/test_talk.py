@@ -102,8 +102,13 @@ def test_text_in_pieces(port, studio):
     marks = [event for event in events if event["type"] == "audio"]
     assert [mark["start"] for mark in marks[1:]] == [mark["end"] for mark in marks[:-1]]
     assert marks[-1]["end"] == pytest.approx(seconds, abs=0.001)
-    said = [event["text"] for event in events if event["type"] == "sentence"]
-    assert "".join(said) == "Nice to meet you."
+    said = [event for event in events if event["type"] == "sentence"]
+    assert "".join(each["text"] for each in said) == "Nice to meet you."
+    words = [word for each in said for word in each["words"]]
+    assert [word["text"] for word in words] == ["Nice", "to", "meet", "you."]
+    times = [time for word in words for time in (word["start"], word["end"])]
+    assert times == sorted(times)
+    assert times[-1] == pytest.approx(seconds)
     (asked,) = studio.asked
     assert (asked.voice, asked.markup, asked.stream) == ("slt", "plain", True)
 
@@ -294,6 +299,37 @@ def test_omni(port, studio):
     assert [asked.language for asked in studio.asked] == ["en", "en"]
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_omni_words(port, language):
+    async def run():
+        async with connected(port, OMNI) as client:
+            config = {"type": "session.config", "response_format": "pcm", "stream_audio": True}
+            await client.tell(config | {"word_timestamps": True, "language": language})
+            await client.tell(said("Nice to meet you. Hello."), DONE)
+            return await client.hear("session.done")
+
+    events, sound = asyncio.run(run())
+    assert sound == b""
+    start, *chunks, last, done, _ = events
+    assert start["type"] == "audio.start"
+    assert start["word_timestamps"] is True
+    assert {event["type"] for event in [*chunks, last]} == {"audio.chunk"}
+    assert [event["chunk_id"] for event in [*chunks, last]] == list(range(len(chunks) + 1))
+    data = b"".join(base64.b64decode(event["audio_b64"]) for event in chunks)
+    assert done["total_bytes"] == len(data) == 2 * round(0.02 * 24 * 24_000)
+    assert all(event["timestamps"] is None for event in chunks)
+    ends = [event["chunk_end_ms"] for event in chunks]
+    assert [event["chunk_start_ms"] for event in chunks] == [0, *ends[:-1]]
+    assert (last["audio_b64"], last["chunk_end_ms"]) == ("", 480)
+    if language == "zh":
+        assert last["timestamps"] is None
+        return
+    words = [each["word"] for each in last["timestamps"]]
+    assert words == ["Nice", "to", "meet", "you.", "Hello."]
+    assert last["timestamps"][1] == {"word": "to", "start_ms": 100, "end_ms": 140}
+    assert last["timestamps"][-1]["end_ms"] == 480
+
+
 def test_omni_by_sentence(port):
     async def run():
         async with connected(port, OMNI) as client:
@@ -317,7 +353,7 @@ def test_omni_by_sentence(port):
     ("messages", "words"),
     [
         ([said("No config.")], "session.config first"),
-        ([{"type": "session.config", "word_timestamps": True}], "words"),
+        ([{"type": "session.config", "word_timestamps": True}], "stream_audio"),
         ([{"type": "session.config", "stream_audio": True}], "pcm"),
         ([{"type": "session.config", "model": "v9"}], "does not exist"),
         (["{"], "not understood"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -14,7 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from myna.apps.server import journal
 from myna.apps.server.casting import VoiceCard
+from myna.apps.server.metrics import Metrics
+from myna.apps.server.performance import Figures
 from myna.apps.server.requests import SpeechRequest
 from myna.apps.server.settings import ServerSettings
 from myna.apps.server.wyoming import Limits, Server, serve
@@ -71,6 +75,10 @@ class FakePerformance:
         await self.words.put(None)
 
     def cancel(self) -> None:
+        if not self.cancelled:
+            figures = {"model": "toy", "voice": "anna", "characters": len("secret words")}
+            times = {"audio_seconds": 1.5, "seconds": 0.3, "first_sound": 0.1}
+            journal.performed(Figures(**figures, **times, error=None, cancelled=True))
         self.cancelled = True
 
 
@@ -141,12 +149,12 @@ class Client:
 Talk = Callable[[FakeStudio, Callable[[], Awaitable[Client]], Server], Awaitable[None]]
 
 
-def talking(talk: Talk, limits: Limits | None = None) -> None:
+def talking(talk: Talk, limits: Limits | None = None, metrics: Metrics | None = None) -> None:
     """Have a talk with a server; no task may be left over."""
 
     async def run() -> None:
         studio, clients = FakeStudio(), []
-        server = await serve(studio, "127.0.0.1", 0, limits)  # type: ignore[arg-type]
+        server = await serve(studio, "127.0.0.1", 0, limits, metrics)  # type: ignore[arg-type]
 
         async def connect() -> Client:
             client = Client(*await asyncio.open_connection("127.0.0.1", server.port))
@@ -662,3 +670,85 @@ def test_closing_cancels_what_does_not_end() -> None:
         assert studio.performances[0].cancelled
 
     talking(talk)
+
+
+def test_the_grace_is_counted_from_when_the_server_was_told_to_stop() -> None:
+    async def talk(studio, connect, server):
+        studio.held.clear()
+        client, idle = await connect(), await connect()
+        client.send("synthesize", text="never heard")
+        await becomes(lambda: bool(studio.performances))
+        server.leave()
+        assert await idle.event() is None
+        assert not studio.performances[0].cancelled
+        await asyncio.sleep(0.4)
+        server.leave()  # again, for another connection of HTTP
+        began = asyncio.get_running_loop().time()
+        await server.close(0.5)
+        assert asyncio.get_running_loop().time() - began < 0.35
+        assert studio.performances[0].cancelled
+
+    talking(talk)
+
+
+class TestJournal:
+    def heard(self, talk: Talk) -> tuple[list[dict[str, object]], str]:
+        """Lines of the log, and the page of metrics."""
+        pytest.importorskip("prometheus_client")
+        metrics, lines = Metrics(), []
+        handler = logging.Handler()
+        handler.emit = lambda record: lines.append(record.facts)  # type: ignore[method-assign]
+        log = logging.getLogger(journal.LOGGER)
+        level = log.level
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        try:
+            talking(talk, metrics=metrics)
+        finally:
+            log.removeHandler(handler)
+            log.setLevel(level)
+        return lines, metrics.page().decode()
+
+    def test_each_text_has_a_line(self) -> None:
+        async def talk(studio, connect, server):
+            client = await connect()
+            client.send("describe")
+            client.send("synthesize", text="secret words")
+            await client.until("audio-stop")
+            client.send("synthesize-start")
+            client.send("synthesize-chunk", text="more")
+            client.send("synthesize-stop")
+            await client.until("synthesize-stopped")
+
+        lines, page = self.heard(talk)
+        for line in lines:
+            assert (line["route"], "error" in line) == ("wyoming", False)
+            assert (line["model"], line["characters"]) == ("toy", len("secret words"))
+            assert line["audio_seconds"] == 1.5
+        assert len(lines) == 2
+        assert len({line["id"] for line in lines}) == 2
+        assert "secret" not in json.dumps(lines)
+        assert 'myna_requests_total{method="",route="wyoming",status="0"} 2.0' in page
+        assert "myna_audio_seconds_total 3.0" in page
+
+    def test_what_fails_is_told_by_its_class(self) -> None:
+        async def talk(studio, connect, server):
+            client = await connect()
+            client.send("synthesize", text="broken")
+            await client.refused()
+            studio.held.clear()
+            gone = await connect()
+            gone.send("synthesize", text="never heard")
+            await becomes(lambda: len(studio.performances) == 2)
+            gone.writer.transport.abort()
+            await becomes(lambda: studio.performances[1].cancelled)
+            studio.error = BusyError("Too many.")
+            client = await connect()
+            client.send("synthesize", text="refused")
+            await client.refused()
+
+        lines, page = self.heard(talk)
+        kinds = ["EngineError", "ClientDisconnect", "BusyError"]
+        assert [line["error"] for line in lines] == kinds
+        for kind in kinds:
+            assert f'myna_failures_total{{kind="{kind}"}} 1.0' in page

@@ -9,14 +9,18 @@
              {"type": "audio.done", "utterance_index": 0, "sentence_index": 0, ...}
              {"type": "session.done", "utterance_index": 0, "total_sentences": 1}
 
-Source: the protocol as vLLM-Omni (Apache-2.0) tells it in `serving_speech_stream.py`. Times of
-words are refused, because Myna does not know them.
+With `word_timestamps` sound comes as events `audio.chunk`, in base64, the last of which has no
+sound but the times of all words, or null where they are not known.
+
+Source: the protocol as vLLM-Omni (Apache-2.0) tells it in `serving_speech_stream.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from myna.apps.server.performance import Performance
     from myna.apps.server.requests import SpeechRequest
     from myna.apps.server.studio import Studio
+    from myna.datatypes import Timing
 
 _MOST_MESSAGES = 1000
 """That wait while something is said."""
@@ -166,10 +171,10 @@ class OmniTalk:
     async def _configure(self, config: Config) -> None:
         if self._begun:
             raise ConfigError("An utterance is not complete: send input.done first.")
-        if config.word_timestamps:
-            raise ConfigError("Myna does not know when words are said, only sentences.")
         if config.stream_audio and config.response_format != "pcm":
             raise ConfigError("stream_audio takes response_format pcm.")
+        if config.word_timestamps and not config.stream_audio:
+            raise ConfigError("word_timestamps takes stream_audio, and response_format pcm.")
         await self._request(config, "")  # what is wrong in it is told now
         self._config = config
 
@@ -200,9 +205,14 @@ class OmniTalk:
             performance = await self._studio.start(request)
             if config.stream_audio:
                 start |= {"sample_rate": performance.rate, "channels": 1}
+            if config.word_timestamps:
+                start["word_timestamps"] = True
             await self._socket.tell(start)
             try:
-                sent = await self._sound(performance, request)
+                if config.word_timestamps:
+                    sent = await self._chunks(performance, request, place)
+                else:
+                    sent = await self._sound(performance, request)
             finally:
                 performance.cancel()
         except MynaError as error:
@@ -225,5 +235,43 @@ class OmniTalk:
             sent += len(data)
         return sent
 
+    async def _chunks(
+        self, performance: Performance, request: SpeechRequest, place: dict[str, int]
+    ) -> int:
+        """Send it as events, and when each word is said; its bytes."""
+        sent, seconds = 0, 0.0
+        encoder = StreamEncoder(request.container, performance.rate)
+        chunk: dict[str, Any] = {"type": "audio.chunk", **place, "sample_rate": performance.rate}
+        chunk |= {"channels": 1, "timestamps": None}
+        number = 0
+        async for piece in performance:
+            data = encoder.add(piece.samples)
+            about = {"chunk_id": number, "chunk_start_ms": round(seconds * 1000)}
+            seconds += piece.seconds
+            about |= {"chunk_end_ms": round(seconds * 1000)}
+            sound = {"audio_b64": base64.b64encode(data).decode("ascii")}
+            await self._socket.tell(chunk | about | sound)
+            sent += len(data)
+            number += 1
+        last = {"chunk_id": number, "chunk_start_ms": 0, "chunk_end_ms": round(seconds * 1000)}
+        said = {"audio_b64": "", "timestamps": _timestamps(performance.timings)}
+        await self._socket.tell(chunk | last | said)
+        return sent
+
     async def _error(self, words: str) -> None:
         await self._socket.tell({"type": "error", "message": words})
+
+
+def _timestamps(timings: Sequence[Timing]) -> list[dict[str, Any]] | None:
+    """When each word is said; None where that is not known of all of them."""
+    if not all(timing.words for timing in timings):
+        return None
+    return [
+        {
+            "word": word.text,
+            "start_ms": round(word.start * 1000),
+            "end_ms": round(word.end * 1000),
+        }
+        for timing in timings
+        for word in timing.words
+    ]

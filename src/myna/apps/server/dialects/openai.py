@@ -190,7 +190,7 @@ async def _voice(studio: Studio, named: str) -> str:
 def _clips(body: SpeechBody, settings: ServerSettings) -> tuple[Clip, ...]:
     clips: list[Clip] = []
     for recording in body.recordings:
-        if _ADDRESS.match(recording.strip()):
+        if _ADDRESS.match(recording.strip()) and not settings.fetch_from:
             raise ConfigError(
                 "This server fetches no addresses. Send the recording itself, in base64: "
                 "ref_audio=data:audio/wav;base64,…"
@@ -240,7 +240,7 @@ def _kokoro(routes: APIRouter, studio: Studio) -> None:
 
     @routes.post("/dev/captioned_speech")
     async def captioned(body: SpeechBody, response: Response) -> Captioned:
-        """Say a text, and when each sentence of it is said."""
+        """Say a text, and when each of its words is said, or each sentence where none are known."""
         request = await speech_request(studio, body.model_copy(update={"stream": False}))
         performance = await studio.start(request)
         said = await performance.speech()
@@ -251,8 +251,9 @@ def _kokoro(routes: APIRouter, studio: Studio) -> None:
             audio=(await studio.off(base64.b64encode, data)).decode("ascii"),
             audio_format=kind,
             timestamps=[
-                Caption(word=timing.text, start_time=timing.start, end_time=timing.end)
+                Caption(word=each.text, start_time=each.start, end_time=each.end)
                 for timing in said.timings
+                for each in timing.words or (timing,)
             ],
         )
 

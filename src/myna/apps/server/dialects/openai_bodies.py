@@ -62,7 +62,7 @@ class SpeechBody(Body):
     """Accepted and not needed (vLLM-Omni): a recording is cloned, a voice speaks."""
     ref_audio: str | list[str] | None = None
     """A recording to clone, in base64 or as a `data:` address, or its path in a folder that the
-    server reads (vLLM-Omni). Web addresses are not fetched."""
+    server reads (vLLM-Omni). Web addresses are fetched from hosts that its owner listed."""
     ref_text: str | None = None
     """What is said in it."""
     x_vector_only_mode: bool | None = None
@@ -111,10 +111,10 @@ class Phonemes(BaseModel):
 
 
 class Caption(BaseModel):
-    """When a stretch of text is said."""
+    """When a word is said."""
 
     word: str
-    """A sentence: Myna knows when sentences are said, not words."""
+    """As written, with the marks on it; a whole sentence where its words have no times."""
     start_time: float
     end_time: float
 

@@ -1,6 +1,6 @@
-"""Our own API under `/api/v1`: speech with all its settings, voices, models, and what is not there.
+"""Our own API under `/api/v1`: speech with all its settings, voices and models.
 
-Jobs are in `own_jobs`.
+Jobs are in `own_jobs`, recordings in another voice in `own_conversion`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fastapi import APIRouter, File, Form, Header, UploadFile
 from fastapi.responses import Response
 
 from myna.apps.server import replies
-from myna.apps.server.dialects import own_jobs
+from myna.apps.server.dialects import own_conversion, own_jobs
 from myna.apps.server.dialects.own_bodies import (
     ModelAnswer,
     ModelList,
@@ -28,7 +28,7 @@ from myna.apps.server.dialects.own_bodies import (
     VoiceChange,
     Voices,
 )
-from myna.apps.server.dialects.routes import Failure, Missing, refusal, route
+from myna.apps.server.dialects.routes import Failure, Missing, route
 from myna.apps.server.requests import Clip, SpeechRequest
 from myna.audio.encoders import CONTAINERS, encode
 from myna.datatypes import Sampling
@@ -84,6 +84,7 @@ def router(studio: Studio, jobs: Jobs) -> APIRouter:
         prefix="/api/v1", tags=["myna"], route_class=route(shape), responses=PROBLEMS
     )
     own_jobs.add(routes, studio, jobs)
+    own_conversion.add(routes, studio)
     _speech(routes, studio)
     _voices(routes, studio)
     _files(routes, studio)
@@ -92,14 +93,6 @@ def router(studio: Studio, jobs: Jobs) -> APIRouter:
     async def models() -> ModelList:
         """Models on this machine that can speak."""
         return ModelList(models=[ModelAnswer(name=name) for name in await studio.models()])
-
-    @routes.post("/conversion", status_code=501, response_model=ProblemAnswer)
-    async def conversion() -> Response:
-        """Voice conversion, which Myna does not have yet: always 501."""
-        words = (
-            "Myna cannot convert one voice into another yet. It speaks text: POST /api/v1/speech."
-        )
-        return refusal(Failure(status=501, kind="NotImplemented", message=words), shape)
 
     return routes
 

@@ -59,7 +59,8 @@ class ClipBody(Body):
     data: Annotated[bytes, EncodedBytes(encoder=_Base64)] | None = None
     """A file of any kind that we read, in base64."""
     path: str | None = None
-    """A recording in a folder that the server was told to read (`--roots`)."""
+    """A recording in a folder that the server was told to read (`--roots`), or its address on a
+    host that it may fetch from (`--fetch-from`)."""
     text: str = ""
     """What is said in it; without it only the timbre is taken."""
     language: Language = "auto"
@@ -192,7 +193,7 @@ class SpeechAnswer(Answer):
     seed: int
     """Give it as `sampling.seed` to hear the same again."""
     timings: tuple[Timing, ...]
-    """When each sentence is said, in seconds."""
+    """When each sentence is said, in seconds, and each of its words where that is known."""
     report: SpeechReport
 
 

@@ -25,7 +25,7 @@ from myna.audio.encoders import CONTAINERS
 from myna.datatypes import Timing
 from myna.engines.randomness import draw_seed
 from myna.errors import TextError
-from myna.synthesis.subtitles import srt, vtt
+from myna.synthesis.subtitles import cues, srt, vtt
 
 if TYPE_CHECKING:
     from myna.apps.server.jobs import Job, Jobs
@@ -111,23 +111,27 @@ def add(routes: APIRouter, studio: Studio, jobs: Jobs) -> None:
         job: _Id,
         request: Request,
         kind: Annotated[Literal["srt", "vtt", "json"], Query(alias="format")] = "srt",
+        by: Literal["sentence", "line", "word"] = "sentence",
     ) -> Response:
-        """What is said when, in a job that is done: as SubRip, WebVTT, or JSON with its report."""
+        """What is said when, in a job that is done: as SubRip, WebVTT, or JSON with its report.
+
+        A cue is a sentence, as much of one as two lines hold, or a word; JSON has all of them.
+        """
         one = await done(request, job)
         read = partial((jobs.folder(one.id) / FACTS).read_text, encoding="utf-8")
         try:
             facts = json.loads(await studio.off(read))
         except FileNotFoundError as error:
             raise Missing("There is no such job; it may have expired.") from error
-        timings = tuple(Timing(*timing) for timing in facts["timings"])
+        timings = tuple(map(Timing.of, facts["timings"]))
         if kind == "json":
             answer = TimingsAnswer(
                 seconds=facts["seconds"], timings=timings, report=facts["report"]
             )
             return Response(answer.model_dump_json(), media_type="application/json")
         if kind == "vtt":
-            return Response(vtt(timings), media_type="text/vtt")
-        return Response(srt(timings), media_type="application/x-subrip")
+            return Response(vtt(cues(timings, by)), media_type="text/vtt")
+        return Response(srt(cues(timings, by)), media_type="application/x-subrip")
 
     @routes.delete("/jobs/{job}", status_code=204)
     async def remove(job: _Id, request: Request) -> None:

@@ -5,7 +5,8 @@
              {"type": "finish"}                                         or {"type": "cancel"}
     server   {"type": "started", "id": 1, "rate": 32000, "seed": 7, ...}
              {"type": "audio", "id": 1, "start": 0.0, "end": 0.25}      then one binary frame
-             {"type": "sentence", "id": 1, "start": 0.0, "end": 1.2, "text": "Nice to meet you."}
+             {"type": "sentence", "id": 1, "start": 0.0, "end": 1.2, "text": "Nice to meet you.",
+              "words": [{"start": 0.1, "end": 0.4, "text": "Nice"}, ...]}
              {"type": "finished", "id": 1, "seconds": 1.2}
 
 Text after `finish` begins the next one, with the same settings; texts are said one after another.
@@ -17,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter
@@ -247,8 +248,8 @@ class Talk:
         """Tell of sentences that are complete; how many there are now."""
         timings = performance.timings
         for timing in timings[told:]:
-            mark: dict[str, Any] = {"type": "sentence", "id": saying.id, "text": timing.text}
-            await self._socket.tell(mark | {"start": timing.start, "end": timing.end})
+            mark: dict[str, Any] = {"type": "sentence", "id": saying.id}
+            await self._socket.tell(mark | asdict(timing))
         return len(timings)
 
     async def _send(self, saying: _Saying, data: bytes, start: float, end: float) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MOST_HEAD = 64 * 1024
 """Bytes of a request's head: old clients put whole texts into the address."""
 
+LEAVING = "leaving"
+"""In the state of an application: what to call when the server is told to stop."""
 _NO_LINGERING = struct.pack("ii", 1, 0)
 
 
@@ -110,6 +112,13 @@ class _Guarded(H11Protocol):
         super().on_response_complete()
         if self._is_serving():
             self._calm()
+
+    def shutdown(self) -> None:
+        # The application itself is told when all connections have ended.
+        tell = self.app_state.get(LEAVING)
+        if tell is not None:
+            tell()
+        super().shutdown()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self._let_go()

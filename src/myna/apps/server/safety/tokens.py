@@ -13,6 +13,7 @@ import binascii
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
+from myna.apps.server.asking import asked_by
 from myna.apps.server.safety import asgi
 
 if TYPE_CHECKING:
@@ -37,14 +38,17 @@ class Identify:
         self._keyring = keyring
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, with `key` in the request's state."""
-        if asgi.is_request(scope):
-            key = None
-            if self._keyring:
-                token = presented(scope)
-                key = self._keyring.find(token) if token else None
-            asgi.state(scope)["key"] = key
-        await self._app(scope, receive, send)
+        """Serve, with `key` in the request's state, and its name as who asks."""
+        if not asgi.is_request(scope):
+            await self._app(scope, receive, send)
+            return
+        key = None
+        if self._keyring:
+            token = presented(scope)
+            key = self._keyring.find(token) if token else None
+        asgi.state(scope)["key"] = key
+        with asked_by(key.name if key else ""):
+            await self._app(scope, receive, send)
 
 
 class Authorise:
