@@ -55,10 +55,13 @@ def _parts(timing: Timing, by: str) -> list[Timing]:
 
 
 def srt(timings: Iterable[Timing]) -> str:
-    """SubRip: numbered cues, in the order given; those without words are left out."""
+    """SubRip: numbered cues, in the order given; those without words are left out.
+
+    It knows no escapes, so an arrow in the text, which stands between times, loses a dash.
+    """
     return "".join(
         f"{number}\n{_clock(timing.start, ',')} --> {_clock(timing.end, ',')}\n"
-        f"{_lines(timing.text)}\n\n"
+        f"{_lines(timing.text.replace('-->', '->'))}\n\n"
         for number, timing in enumerate(_said(timings), 1)
     )
 

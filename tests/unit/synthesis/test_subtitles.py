@@ -78,6 +78,7 @@ def test_cues_of_sentences():
 
 def test_signs_of_the_format():
     assert "1 &lt; 2 --&gt; 3 &amp; more" in vtt([Timing(0, 1, "1 < 2 --> 3 & more")])
+    assert "\n1 < 2 -> 3 & more\n" in srt([Timing(0, 1, "1 < 2 --> 3 & more")])
 
 
 @given(st.lists(st.text(max_size=60), max_size=5))

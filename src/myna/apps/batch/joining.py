@@ -22,6 +22,7 @@ from myna.audio.resample import HIGH_QUALITY, resample
 from myna.datatypes import CONTAINERS, Timing, check_recording_path
 from myna.errors import AudioError
 from myna.files import replacing
+from myna.synthesis import subtitles
 
 if TYPE_CHECKING:
     from myna.apps.batch.planning import Task
@@ -132,37 +133,14 @@ def track(
 
 def save_subtitles(timings: Iterable[Timing], out: Path) -> list[Path]:
     """Write SRT and VTT files beside a recording, named like it."""
-    cues = [timing for timing in timings if timing.text.strip()]
-    srt = "\n".join(
-        f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n{_line(cue.text)}\n"
-        for number, cue in enumerate(cues, 1)
-    )
-    vtt = "WEBVTT\n\n" + "\n".join(
-        f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{_escaped(_line(cue.text))}\n"
-        for cue in cues
-    )
+    cues = list(timings)
     made = []
-    for ending, text in ((".srt", srt), (".vtt", vtt)):
+    for ending, text in ((".srt", subtitles.srt(cues)), (".vtt", subtitles.vtt(cues))):
         path = out.with_suffix(ending)
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
         made.append(path)
     return made
-
-
-def _clock(seconds: float, point: str) -> str:
-    milliseconds = round(seconds * 1000)
-    whole, milliseconds = divmod(milliseconds, 1000)
-    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}{point}{milliseconds:03}"
-
-
-def _line(text: str) -> str:
-    """An empty line would end the cue, and `-->` would start one."""
-    return " ".join(text.split()).replace("-->", "->")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _save(folder: Path, pieces: Sequence[Piece], rate: int, seconds: float, out: Path) -> None:

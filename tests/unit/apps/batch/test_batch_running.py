@@ -322,7 +322,7 @@ def test_lines_are_joined_with_pauses_and_subtitles(tmp_path: Path) -> None:
     assert srt[3].startswith("4\n00:00:03,425 --> 00:00:03,625\nD.")
     vtt = (tmp_path / "all.vtt").read_text().split("\n\n")
     assert vtt[0] == "WEBVTT"
-    assert vtt[1] == "00:00:00.000 --> 00:00:01.400\nOne &amp; two -&gt;."
+    assert vtt[1] == "00:00:00.000 --> 00:00:01.400\nOne &amp; two --&gt;."
     assert set(product.files) == {tmp_path / f"all.{ending}" for ending in ("flac", "srt", "vtt")}
 
 
