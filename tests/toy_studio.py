@@ -147,6 +147,9 @@ class ToyStudio:
         entry = self.library.add(voice, name=name, **said)
         return VoiceCard(id=entry.id, name=entry.name, languages=entry.languages, model="tiny")
 
+    def fetched(self, clips: Sequence[Clip]) -> tuple[Clip, ...]:
+        return tuple(clips)
+
     async def convert(
         self,
         clip: Clip,

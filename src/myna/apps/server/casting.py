@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from myna.apps.library import Entry, Library
@@ -203,6 +203,20 @@ class Cast:
             digest.update(f"{audio.rate}\0{clip.text}\0{clip.language}\0".encode())
         name = open_speaker(model or self.model).name
         return Role(model=name, references=tuple(found), key=digest.hexdigest())
+
+    def fetched(self, clips: Sequence[Clip]) -> tuple[Clip, ...]:
+        """The same, with those of other hosts as their bytes: none is fetched again.
+
+        Raises:
+            AudioError: as `Fetcher.fetch`.
+            BusyError: too much is fetched now.
+        """
+        return tuple(
+            replace(clip, path=None, data=self._fetcher.fetch(clip.path))
+            if clip.data is None and clip.path and self._fetcher.admits(clip.path)
+            else clip
+            for clip in clips
+        )
 
     def _audio(self, clip: Clip) -> Audio:
         data = clip.data

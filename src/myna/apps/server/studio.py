@@ -99,6 +99,10 @@ class Studio:
         """Voices on disk, as whoever asks sees them."""
         return self._cast.library
 
+    def fetched(self, clips: Sequence[Clip]) -> tuple[Clip, ...]:
+        """As `Cast.fetched`; blocks."""
+        return self._cast.fetched(clips)
+
     @property
     def waiting(self) -> int:
         """Texts in the queues."""

@@ -424,3 +424,15 @@ def test_what_is_fetched_is_a_reference_like_any_other() -> None:
     nobody = Fetcher(ServerSettings().fetched_places, 10)
     with pytest.raises(AudioError, match="--fetch-from"):
         references.contents(address, settings, nobody)
+
+
+def test_what_a_job_needs_is_fetched_once() -> None:
+    with host(WELL[0]) as there:
+        settings = ServerSettings(fetch_from=f"http://{there.name}")
+        cast = casting.Cast.__new__(casting.Cast)
+        cast._fetcher = Fetcher(settings.fetched_places, settings.most_body_bytes)
+        kept = Clip(path="anna.wav"), Clip(data=b"sound", text="Hi.")
+        elsewhere = Clip(path=f"http://{there.name}/a.wav", text="Hello.", language="en")
+        found = cast.fetched([*kept, elsewhere])
+    assert found == (*kept, Clip(data=SOUND, text="Hello.", language="en"))
+    assert cast.fetched(found) == found  # with nobody there any more

@@ -150,7 +150,9 @@ def _added(studio: Studio, jobs: Jobs, request: SpeechRequest, client: str) -> J
         )
     seed = request.sampling.seed
     sampling = replace(request.sampling, seed=draw_seed() if seed is None else seed)
-    request = replace(request, text="", sampling=sampling, stream=False)
+    # Its parts are said later, when a recording elsewhere may be another, or gone.
+    clips = studio.fetched(request.clips)
+    request = replace(request, text="", sampling=sampling, stream=False, clips=clips)
     return jobs.add(request, said, client=client)
 
 
