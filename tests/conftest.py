@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
@@ -27,6 +26,7 @@ if threading.current_thread() is threading.main_thread():
 
 import tables
 import toy
+from myna.memory import give_back
 from myna.specs import ENCODERS, FAMILIES
 
 # Shared machines are slow at times; a slow example is no failure.
@@ -38,16 +38,10 @@ settings.load_profile("myna")
 def pytest_runtest_protocol(
     item: pytest.Item, nextitem: pytest.Item | None
 ) -> Generator[None, object, object]:
-    """After each file, what it freed goes back to the system.
-
-    glibc keeps it for itself: blocks below 32 MB, which is what networks consist of, never leave
-    the heap while a later small one is in use. A run of all tests grew to several gigabytes.
-    """
+    """After each file, what it freed goes back to the system: all tests grew to gigabytes."""
     done = yield
     if nextitem is None or nextitem.path != item.path:
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-        if trim is not None:
-            trim(0)
+        give_back()
     return done
 
 

@@ -28,6 +28,7 @@ from myna.errors import (
     ModelNotFoundError,
 )
 from myna.extras import require
+from myna.memory import give_back
 from myna.specs import CONTENT_RATE
 
 if TYPE_CHECKING:
@@ -210,7 +211,11 @@ def heard_seconds(audio: Audio) -> float:
 class _Moonshine:
     name = "moonshine"
 
+    _TOGETHER = 32
+    """Recordings after which memory goes back: 10 MB for each would stay otherwise."""
+
     def __init__(self) -> None:
+        self._heard = 0
         # Importing it also brings `requests`, but neither torch nor onnxruntime for Python.
         package = require(
             "moonshine_voice", extra="moonshine", feature="Transcribing with moonshine"
@@ -243,6 +248,9 @@ class _Moonshine:
             lines = self._model.transcribe_without_streaming(_samples(audio), CONTENT_RATE).lines
         except self._failure as error:
             raise EngineError(f"moonshine could not transcribe: {error}.") from error
+        self._heard += 1
+        if self._heard % self._TOGETHER == 0:
+            give_back()
         return Transcript(text=_joined(line.text for line in lines), language="en")
 
 

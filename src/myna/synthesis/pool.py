@@ -6,19 +6,17 @@ ago and has nothing to do makes room; one that nobody asked for in a while leave
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from myna.checkpoints.store import ModelFolder, open_model
 from myna.datatypes import Audio, Delivery, Reference, Speech, Voice
 from myna.errors import BusyError, EngineError
+from myna.memory import give_back
 from myna.synthesis import cloning, converting
 from myna.synthesis.admission import Budget
 from myna.synthesis.between import Between
@@ -165,7 +163,7 @@ class Pool:
     def sweep(self) -> None:
         """Unload what has been idle too long; and once all are idle, give freed memory back."""
         if self._let_go():
-            _trim()
+            give_back()
 
     def _let_go(self) -> bool:
         """Unload; whether there may be memory to give back."""
@@ -236,14 +234,6 @@ class Pool:
         del self._models[loaded.name]
         loaded.scheduler.close()
         log.info("unloaded the model %s", loaded.name)
-
-
-def _trim() -> None:
-    """Let go of what was freed: glibc keeps it, which adds up to hundreds of megabytes after many
-    long texts at once. Other systems have no such call, and no need of it."""
-    gc.collect()  # an engine and its sessions know each other
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def memory_of(folder: ModelFolder) -> int:
