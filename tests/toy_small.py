@@ -94,7 +94,7 @@ def install(home: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setitem(ENCODERS, "toy-ecapa", SPEAKER)
     patch.setattr(Recogniser, "lay", evenly)
     # Speech of drawn numbers has no pitch.
-    patch.setattr(spelling, "pitch", buzzing)
+    patch.setattr(spelling, "melody", buzzing)
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
         net = Ecapa(SPEAKER)
@@ -110,10 +110,10 @@ def evenly(_recogniser: object, bands: Any, phones: Sequence[str]) -> Any:
 
 
 def buzzing(sound: toy.Audio) -> Any:
-    """A pitch that rises."""
-    from myna.audio.pitch import FRAMES_PER_SECOND, Pitch
+    """A melody that rises."""
+    from myna.audio.filterbank import FRAMES_PER_SECOND
 
-    return Pitch(np.linspace(100, 200, round(sound.seconds * FRAMES_PER_SECOND)))
+    return np.linspace(100, 200, round(sound.seconds * FRAMES_PER_SECOND), dtype=np.float32)
 
 
 def prepared(folder: Path, speakers: Sequence[str] = ("anna", "ben")) -> PreparedSet:

@@ -179,6 +179,6 @@ def test_time_grows_with_the_length_only() -> None:
     many = "".join(f"zh\t{'一' * n}{chr(0x4E00 + i)}\tx\n" for n in range(60) for i in range(300))
     lexicon = Lexicon.parse(many)
     lexicon.find(Traced.of("一"), "zh")
-    began = time.perf_counter()
+    began = time.thread_time()
     lexicon.find(Traced.of("一" * 10_000 + "丁" * 10_000 + "x" * 10_000), "zh")
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2

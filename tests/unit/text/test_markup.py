@@ -386,10 +386,10 @@ def test_a_backslash_before_each_bracket_makes_text_of_any_text(pieces: list[str
     ],
 )
 def test_time_grows_with_the_length_only(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()  # of this alone, whatever else the machine does
     with contextlib.suppress(MarkupError):
         inline(text)
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2
 
 
 EXAMPLE = re.compile(r"^```(inline|xml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

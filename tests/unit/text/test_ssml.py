@@ -220,9 +220,9 @@ def test_too_long() -> None:
     ["a &amp; " * 10_000, "<p>你</p>" * 10_000, "<break/>\n" * 10_000, " " * 100_000, "]" * 90_000],
 )
 def test_time_grows_with_the_length_only(inside: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     ssml(f"<speak>{inside}</speak>")
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2
 
 
 LEAVES = st.text("a你 \n&<é😀", min_size=1).map(
