@@ -25,7 +25,7 @@ from myna.engines.base import Engine
 from myna.engines.hearing import Hearing
 from myna.engines.polyphones import open_g2pw
 from myna.errors import ConfigError, VoiceError
-from myna.synthesis import cloning, converting
+from myna.synthesis import cloning
 from myna.synthesis.growing import scripts
 from myna.synthesis.performance import Rendered, Script
 from myna.synthesis.streaming import stream
@@ -266,6 +266,8 @@ class Myna:
             ConfigError: the speed is not 1, or there is no such language.
             EngineError: the model could not finish.
         """
+        from myna.synthesis import converting  # which speaking does without
+
         return converting.convert(
             self.engine,
             recording if isinstance(recording, Audio) else read(recording),
