@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -29,6 +31,29 @@ def test_ctrl_c_waits_for_the_end() -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert reached
+
+
+def test_it_waits_whichever_thread_the_signal_finds() -> None:
+    reached, asleep = [], threading.Event()
+    other = threading.Thread(target=asleep.wait)
+    other.start()
+    assert other.ident is not None
+
+    def interrupted() -> None:
+        with deaf():
+            signal.pthread_kill(other.ident, signal.SIGINT)
+            time.sleep(0.1)
+            reached.append(True)
+
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+    finally:
+        asleep.set()
+        other.join()
+    assert reached
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_process_that_is_starting_does_not_hear_it() -> None:
