@@ -105,11 +105,11 @@ def convert(
             f"speed is {delivery.speed:g}; a conversion keeps the time of its recording. Leave "
             f"the speed at 1."
         )
-    spec = engine.spec
     check_voice(voice, engine)
     if language not in ("auto", *MODES):
         raise ConfigError(f"language is {language!r}; it is auto or one of {', '.join(MODES)}.")
-    _check(recording, MOST_SECONDS if spec.token_model.spelling else MOST_WHOLE_SECONDS)
+    spelling = engine.spec.token_model.spelling
+    _check(recording, MOST_SECONDS if spelling else MOST_WHOLE_SECONDS)
     utterance = Utterance(
         text=text, voice=voice, language=language, markup="plain", lexicon=lexicon
     )
@@ -117,18 +117,36 @@ def convert(
     sound = recording
     if sound.rate != CONTENT_RATE:
         sound = resample(recording, CONTENT_RATE, HIGH_QUALITY)
-    if spec.token_model.spelling is not None:
-        plan = spelled(spec, spec.token_model.spelling, sound, hearing(), given, language)
+    if spelling is not None:
+        plan = spelled(engine.spec, spelling, sound, hearing(), given, language)
     else:
         plan = encoded(engine, sound, given)
     seed = draw_seed() if seed is None else seed
-    track = np.zeros(round(recording.seconds * spec.rate), dtype=np.float32)
+    track = _said(engine, plan, voice, delivery.noise_scale, seed, recording.seconds, progress)
+    rate = delivery.rate or engine.spec.rate
+    count = round(recording.seconds * rate)
+    made = finished(track, engine.spec, rate)[:count]
+    return _speech(plan, np.pad(made, (0, count - len(made))), rate, engine.fingerprint, seed)
+
+
+def _said(
+    engine: Converter,
+    plan: Plan,
+    voice: Voice,
+    noise_scale: float,
+    seed: int,
+    seconds: float,
+    progress: Progress | None,
+) -> Floats:
+    """The parts in their places, at the model's own rate: (seconds * rate,)."""
+    spec = engine.spec
+    track = np.zeros(round(seconds * spec.rate), dtype=np.float32)
     for number, part in enumerate(plan.parts):
         request = DecodeRequest(
             phones=part.phones,
             timbre=voice.timbre,
             tokens=part.tokens,
-            noise_scale=delivery.noise_scale,
+            noise_scale=noise_scale,
             seed=seed,
             part=number,
         )
@@ -137,10 +155,7 @@ def convert(
         track[start : start + len(samples)] += samples
         if progress is not None:
             progress(number + 1, len(plan.parts))
-    rate = delivery.rate or spec.rate
-    count = round(recording.seconds * rate)
-    made = finished(track, spec, rate)[:count]
-    return _speech(plan, np.pad(made, (0, count - len(made))), rate, engine.fingerprint, seed)
+    return track
 
 
 def _check(recording: Audio, longest: float) -> None:

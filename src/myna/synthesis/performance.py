@@ -273,7 +273,7 @@ def summed(
 
 
 def finished(samples: Floats, spec: FamilySpec, rate: int) -> Floats:
-    """What a decoder made, at the wanted rate and not above full scale."""
+    """What a decoder made, (N,), at the wanted rate in Hz and not above full scale."""
     peak = float(np.abs(samples).max())
     if peak > 1 and not spec.steady:
         samples = samples / np.float32(peak)

@@ -2,7 +2,8 @@
 
 A thread of its own owns the engine. At each turn it draws one token for those who need it most, or
 makes one piece of sound. Who waits for the first sound comes first, in the order of coming; then
-those whose listeners will be out of sound soonest. What is said depends on the request alone.
+those whose listeners will be out of sound soonest; and everybody has an equal share at least, see
+`myna.synthesis.turns`. What is said depends on the request alone.
 """
 
 from __future__ import annotations

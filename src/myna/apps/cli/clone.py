@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from myna.apps.cli.console import Console, UsageError
-from myna.apps.cli.options import add_engine_options, add_lexicon, lexicon_text
+from myna.apps.cli.options import add_engine_options, add_lexicon, lexicon_text, load
 from myna.datatypes import check_voice_path
 
 if TYPE_CHECKING:
@@ -72,16 +72,7 @@ def run(given: argparse.Namespace) -> int:
     open_model(given.model)  # before anything that takes time, or reads the standard input
     console = Console(quiet=given.quiet)
     console.progress(f"loading {given.model} ...")
-    from myna.synthesis.speaker import Myna
-
-    myna = Myna.load(
-        given.model,
-        engine=given.engine,
-        device=given.device,
-        precision=given.precision,
-        threads=given.threads,
-        polyphones=given.polyphones,
-    )
+    myna = load(given.model, given)
     console.progress("listening ...")
     voice = myna.clone(
         [_clip(clip) for clip in given.clips],

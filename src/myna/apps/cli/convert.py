@@ -6,11 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from myna.apps.cli import voices
 from myna.apps.cli.console import Console, UsageError, shown
-from myna.apps.cli.options import add_engine_options, add_lexicon, default, lexicon_text
-from myna.apps.cli.say import is_file, model_of, save_report, summary
-from myna.datatypes import Delivery, Sampling, Utterance, Voice, check_recording_path
+from myna.apps.cli.options import add_engine_options, add_lexicon, default, lexicon_text, load
+from myna.apps.cli.say import chosen, save_report, summary
+from myna.datatypes import Delivery, Sampling, Utterance, check_recording_path
 
 
 def add_to(
@@ -89,12 +88,7 @@ def run(given: argparse.Namespace) -> int:
     _check_output(given)
     Sampling(seed=given.seed)  # what is wrong with it, before the work
     delivery = Delivery(noise_scale=given.noise_scale, rate=given.rate)
-    voice = (
-        Voice.load(given.voice)
-        if is_file(given.voice)
-        else voices.kept(given.voice, given.model or "tiny")
-    )
-    model = given.model or model_of(voice)
+    voice, model = chosen(given)
     from myna.checkpoints.store import open_model
 
     open_model(model)  # before anything that takes time, or reads the standard input
@@ -103,16 +97,7 @@ def run(given: argparse.Namespace) -> int:
     recording = read(sys.stdin.buffer if given.recording == "-" else Path(given.recording))
     console = Console(quiet=given.quiet)
     console.progress(f"loading {model} ...")
-    from myna.synthesis.speaker import Myna
-
-    myna = Myna.load(
-        model,
-        engine=given.engine,
-        device=given.device,
-        precision=given.precision,
-        threads=given.threads,
-        polyphones=given.polyphones,
-    )
+    myna = load(model, given)
     ready = console.seconds
     console.progress("listening ...")
 

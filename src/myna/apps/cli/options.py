@@ -4,18 +4,23 @@ A field of a settings class becomes an option: its name, type, default and the w
 it are taken from there, so that a range or a default stands in one place only.
 """
 
+from __future__ import annotations
+
 import argparse
 import ast
 import inspect
 import sys
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from myna.apps.cli.console import UsageError
 from myna.datatypes import Utterance
 from myna.errors import TextError
 from myna.synthesis.subtitles import CUES
+
+if TYPE_CHECKING:
+    from myna.synthesis.speaker import Myna
 
 Settings = TypeVar("Settings")
 
@@ -97,6 +102,24 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
 
 
 _READINGS = ("compatible", "improved")
+
+
+def load(model: str | Path, given: argparse.Namespace) -> Myna:
+    """A model, as the options of `add_engine_options` say.
+
+    Raises:
+        MynaError: as `Myna.load`.
+    """
+    from myna.synthesis.speaker import Myna
+
+    return Myna.load(
+        model,
+        engine=given.engine,
+        device=given.device,
+        precision=given.precision,
+        threads=given.threads,
+        polyphones=given.polyphones,
+    )
 
 
 def add_reading(parser: argparse.ArgumentParser) -> None:

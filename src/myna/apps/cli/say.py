@@ -19,6 +19,7 @@ from myna.apps.cli.options import (
     decoded,
     improved,
     lexicon_text,
+    load,
     settings,
 )
 from myna.datatypes import Delivery, Guard, Pacing, Sampling, Utterance, Voice, check_recording_path
@@ -94,12 +95,7 @@ def run(given: argparse.Namespace) -> int:
     _check_output(given)
     sampling, delivery = settings(given, Sampling), settings(given, Delivery)
     settings(given, Guard), settings(given, Pacing)  # what is wrong with them, before the work
-    voice = (
-        Voice.load(given.voice)
-        if is_file(given.voice)
-        else voices.kept(given.voice, given.model or "tiny")
-    )
-    model = given.model or model_of(voice)
+    voice, model = chosen(given)
     from myna.checkpoints.store import open_model
 
     folder = open_model(model)  # before anything that takes time, or reads the standard input
@@ -108,16 +104,7 @@ def run(given: argparse.Namespace) -> int:
     text = decoded(given)
     console = Console(quiet=given.quiet)
     console.progress(f"loading {model} ...")
-    from myna.synthesis.speaker import Myna
-
-    myna = Myna.load(
-        model,
-        engine=given.engine,
-        device=given.device,
-        precision=given.precision,
-        threads=given.threads,
-        polyphones=given.polyphones,
-    )
+    myna = load(model, given)
     if given.reference:
         voice = myna.clone(
             given.reference, text=given.reference_text, language=given.reference_language
@@ -192,6 +179,20 @@ def _check_output(given: argparse.Namespace) -> None:
             "--stream and --format go with '-o -'; the format of a file is in its ending."
         )
     check_recording_path(Path(given.output))
+
+
+def chosen(given: argparse.Namespace) -> tuple[Voice | None, str | Path]:
+    """The voice, if it is in a file or in the library, and what speaks with it.
+
+    Raises:
+        VoiceError, ModelNotFoundError: there is none.
+    """
+    voice = (
+        Voice.load(given.voice)
+        if is_file(given.voice)
+        else voices.kept(given.voice, given.model or "tiny")
+    )
+    return voice, given.model or model_of(voice)
 
 
 def is_file(voice: str | None) -> bool:

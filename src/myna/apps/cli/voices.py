@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from myna.apps.cli.console import Console, UsageError, amount, shown
-from myna.apps.cli.options import add_engine_options, add_lexicon, lexicon_text
+from myna.apps.cli.options import add_engine_options, add_lexicon, lexicon_text, load
 from myna.errors import ModelNotFoundError, VoiceError
 
 if TYPE_CHECKING:
@@ -201,16 +201,7 @@ def _add(given: argparse.Namespace) -> int:
         open_model(given.model)
         console = Console(quiet=given.quiet)
         console.progress(f"loading {given.model} ...")
-        from myna.synthesis.speaker import Myna
-
-        myna = Myna.load(
-            given.model,
-            engine=given.engine,
-            device=given.device,
-            precision=given.precision,
-            threads=given.threads,
-            polyphones=given.polyphones,
-        )
+        myna = load(given.model, given)
         console.progress("listening ...")
         voice = myna.clone(
             given.clips,

@@ -18,6 +18,7 @@ from fastapi.responses import Response
 from myna.apps.server import replies
 from myna.apps.server.dialects import own_conversion, own_jobs
 from myna.apps.server.dialects.own_bodies import (
+    SOUND,
     ModelAnswer,
     ModelList,
     ProblemAnswer,
@@ -51,11 +52,7 @@ PREVIEW = {
 }
 """What a voice says to show how it sounds, by its first language."""
 
-_SOUND: dict[str, Any] = {
-    kind.media_type.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
-    for kind in CONTAINERS.values()
-}
-_WAV: dict[str, Any] = {"content": {"audio/wav": _SOUND["audio/wav"]}}
+_WAV: dict[str, Any] = {"content": {"audio/wav": SOUND["audio/wav"]}}
 _FILE: dict[str, Any] = {
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 }
@@ -99,7 +96,7 @@ def router(studio: Studio, jobs: Jobs) -> APIRouter:
 
 def _speech(routes: APIRouter, studio: Studio) -> None:
     described: dict[int | str, dict[str, Any]] = {
-        200: {"content": _SOUND, "model": SpeechAnswer, "description": "Sound, or JSON with it."}
+        200: {"content": SOUND, "model": SpeechAnswer, "description": "Sound, or JSON with it."}
     }
 
     @routes.post("/speech", responses=described, response_class=Response)

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, EncodedBytes, EncoderProtocol, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from myna.apps.server.requests import Clip, SpeechRequest
+from myna.audio.encoders import CONTAINERS
 from myna.datatypes import Delivery, Guard, Pacing, Sampling, SpeechReport, Timing
 from myna.text.segments import MODES
 
 Language = Annotated[str, Field(json_schema_extra={"enum": list(MODES)})]
 Container = Literal["wav", "raw", "flac", "ogg", "opus", "mp3", "aac"]
+SOUND: dict[str, Any] = {
+    kind.media_type.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
+    for kind in CONTAINERS.values()
+}
+"""How OpenAPI describes the content of an answer that is sound."""
 Cut = Literal["cut0", "cut1", "cut2", "cut3", "cut4", "cut5"]
 Markup = Literal["auto", "plain", "inline", "ssml"]
 

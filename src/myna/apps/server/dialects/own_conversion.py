@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, File, Form, UploadFile
 from fastapi.responses import Response
 
-from myna.apps.server.dialects.own_bodies import Container, Language
+from myna.apps.server.dialects.own_bodies import SOUND, Container, Language
 from myna.apps.server.requests import Clip
 from myna.audio.encoders import CONTAINERS, encode
 from myna.datatypes import Delivery
@@ -15,16 +15,12 @@ from myna.datatypes import Delivery
 if TYPE_CHECKING:
     from myna.apps.server.studio import Studio
 
-_SOUND: dict[str, Any] = {
-    kind.media_type.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
-    for kind in CONTAINERS.values()
-}
 _MOST_SEED = 2**63 - 1
 
 
 def add(routes: APIRouter, studio: Studio) -> None:
     """Add the route."""
-    described: dict[int | str, dict[str, Any]] = {200: {"content": _SOUND, "description": "Sound."}}
+    described: dict[int | str, dict[str, Any]] = {200: {"content": SOUND, "description": "Sound."}}
 
     @routes.post("/conversion", responses=described, response_class=Response)
     async def conversion(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,6 +13,7 @@ from fastapi.responses import FileResponse, Response
 from starlette.exceptions import HTTPException
 
 from myna.apps.server.dialects.own_bodies import (
+    SOUND,
     JobAnswer,
     JobList,
     ProblemAnswer,
@@ -33,12 +35,7 @@ if TYPE_CHECKING:
     from myna.apps.server.studio import Studio
 
 _Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
-_SOUND: dict[str, Any] = {
-    "content": {
-        kind.media_type.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
-        for kind in CONTAINERS.values()
-    }
-}
+_Find = Callable[[Request, str], Awaitable["Job"]]
 _SUBTITLES: dict[str, Any] = {
     "content": {"application/x-subrip": {"schema": {"type": "string"}}}
     | {"text/vtt": {"schema": {"type": "string"}}},
@@ -61,13 +58,6 @@ def add(routes: APIRouter, studio: Studio, jobs: Jobs) -> None:
         job = await studio.off(jobs.get, name)
         if job is None or job.client != _client(request):
             raise Missing("There is no such job; it may have expired.")
-        return job
-
-    async def done(request: Request, name: str) -> Job:
-        job = await found(request, name)
-        if job.state != "done":
-            why = f"It failed: {job.error}" if job.state == "failed" else "It is not done yet."
-            raise HTTPException(409, why)
         return job
 
     @routes.post("/jobs", status_code=202)
@@ -93,7 +83,33 @@ def add(routes: APIRouter, studio: Studio, jobs: Jobs) -> None:
         """How a job stands."""
         return _answer(await found(request, job))
 
-    @routes.get("/jobs/{job}/result", responses={200: _SOUND, **_NOT_YET}, response_class=Response)
+    @routes.delete("/jobs/{job}", status_code=204)
+    async def remove(job: _Id, request: Request) -> None:
+        """Stop a job, and remove what was made for it."""
+        await studio.off(jobs.remove, (await found(request, job)).id)
+
+    _add_results(routes, studio, jobs, found)
+
+
+def _add_results(routes: APIRouter, studio: Studio, jobs: Jobs, found: _Find) -> None:
+    """The routes of what came of a job.
+
+    Args:
+        found: the caller's job of that name.
+    """
+
+    async def done(request: Request, name: str) -> Job:
+        job = await found(request, name)
+        if job.state != "done":
+            why = f"It failed: {job.error}" if job.state == "failed" else "It is not done yet."
+            raise HTTPException(409, why)
+        return job
+
+    @routes.get(
+        "/jobs/{job}/result",
+        responses={200: {"content": SOUND}, **_NOT_YET},
+        response_class=Response,
+    )
     async def result(job: _Id, request: Request) -> Response:
         """The sound of a job that is done."""
         one = await done(request, job)
@@ -132,11 +148,6 @@ def add(routes: APIRouter, studio: Studio, jobs: Jobs) -> None:
         if kind == "vtt":
             return Response(vtt(cues(timings, by)), media_type="text/vtt")
         return Response(srt(cues(timings, by)), media_type="application/x-subrip")
-
-    @routes.delete("/jobs/{job}", status_code=204)
-    async def remove(job: _Id, request: Request) -> None:
-        """Stop a job, and remove what was made for it."""
-        await studio.off(jobs.remove, (await found(request, job)).id)
 
 
 def _added(studio: Studio, jobs: Jobs, request: SpeechRequest, client: str) -> Job:
