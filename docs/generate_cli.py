@@ -9,14 +9,14 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from myna.apps.cli.main import _parser
+from myna.apps.cli.main import parser_of
 
 PAGE = Path(__file__).with_name("cli.md")
 
 
 def page() -> str:
     """The whole page, in Markdown."""
-    parser = _parser()
+    parser = parser_of()
     lines = ["# The command line", "", "Made by `docs/generate_cli.py`; edit the program instead."]
     for title, command in _commands("myna", parser):
         lines += _section(title, command)

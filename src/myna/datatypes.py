@@ -266,8 +266,7 @@ class Sampling:
     """0.5 to 2; above 1, tokens already said (the reference's too) become less likely."""
     context: int = 0
     """So many sentences before each one, 0 to 8, go before it as the reference does, so that it is
-    read on from them; those that would make it too long are left out. With families whose tokens
-    are spelled every sentence stands alone."""
+    read on from them; those that would make it too long are left out."""
     longest_seconds: float = 60.0
     """Give up on a sentence that has not ended by then, 0.5 to 60."""
     seed: int | None = None

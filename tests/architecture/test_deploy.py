@@ -13,7 +13,7 @@ import checkout
 import pytest
 
 from myna import __version__
-from myna.apps.cli.main import _parser
+from myna.apps.cli.main import parser_of
 from myna.apps.server.settings import ServerSettings
 
 DEPLOY = checkout.ROOT / "deploy"
@@ -30,7 +30,7 @@ def _instructions(name: str) -> list[tuple[str, str]]:
 
 
 def _served(words: list[str]) -> Any:
-    parsed = _parser().parse_args(words)
+    parsed = parser_of().parse_args(words)
     assert parsed.run.__module__ == "myna.apps.cli.serve"
     return parsed
 

@@ -14,7 +14,7 @@ import pytest
 
 import toy
 from myna import text
-from myna.apps.cli.main import _parser
+from myna.apps.cli.main import parser_of
 from myna.specs import FAMILIES
 from myna.text.symbols import index_of
 
@@ -30,7 +30,7 @@ def test_its_commands_are_understood(readme: str) -> None:
     ours = [words[1:] for words in commands if Path(words[0]).name == "myna"]
     assert len(ours) > 5
     for words in ours:
-        parsed = _parser().parse_args(words)  # leaves the test if it does not understand
+        parsed = parser_of().parse_args(words)  # leaves the test if it does not understand
         assert isinstance(parsed, argparse.Namespace)
 
 

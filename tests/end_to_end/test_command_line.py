@@ -67,6 +67,15 @@ class TestStart:
             )
             assert run.returncode == 0, run.stderr.decode()
 
+    def test_only_the_command_that_was_named_is_imported(self) -> None:
+        code = (
+            "import sys\nfrom myna.apps.cli.main import COMMANDS, main\n"
+            "try: main(['text', '--help'])\nexcept SystemExit: pass\n"
+            "print([each for each in COMMANDS if f'myna.apps.cli.{each}' in sys.modules])"
+        )
+        run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+        assert run.stdout.decode().splitlines()[-1] == "['text']", run.stderr.decode()
+
     @pytest.mark.parametrize(
         "command",
         [

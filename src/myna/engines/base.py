@@ -147,6 +147,15 @@ class Ears(Protocol):
 class Engine(Ears, Protocol):
     """Runs the models of one family, for one thread at a time."""
 
+    def get_ready(self) -> None:
+        """Begin to load what speaking needs, if it is not there, while the caller does other
+        things.
+
+        Raises:
+            MynaError: weights are missing or damaged.
+        """
+        ...
+
     def generate(self, requests: Sequence[TokenRequest]) -> Iterator[tuple[int, SemanticTokens]]:
         """Say each request; yields (index, tokens) as each one ends, in any order."""
         ...

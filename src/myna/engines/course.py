@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.audio.spelling import SILENCE, told_apart
-from myna.engines.base import Floats, TokenRequest
+from myna.engines.base import Floats, Ids, TokenRequest
 from myna.engines.randomness import Purpose, Stream
+from myna.errors import EngineError
 from myna.specs import TokenModelSpec
 
 _LONGEST = 15
@@ -43,9 +44,13 @@ class Course:
     0. So chance makes no sound too short or too soft to be heard.
 
     Args:
-        request: its sounds are known, and one at least is none.
+        request: its sounds are known, and one at least is none. Tokens of its prompt say the first
+            of them.
         spec: of a model whose tokens are spelled.
         temperature: how far from the middle; above 1 is as 1.
+
+    Raises:
+        EngineError: nothing is left to say behind the prompt.
     """
 
     def __init__(self, request: TokenRequest, spec: TokenModelSpec, temperature: float) -> None:
@@ -66,6 +71,8 @@ class Course:
         """That was said last; -1 before the first."""
         self._silent = False
         self._begin()
+        if len(request.prompt):
+            self._go_on_from(request.prompt)
 
     def draw(self, logits: Floats) -> int:
         """The next token, of logits (V,); it is said.
@@ -118,6 +125,20 @@ class Course:
         """A number from 0 to 1, as often below `middle` as above it."""
         off = (2 * float(self._random.uniform(1)[0]) - 1) * self._spread
         return middle + off * (middle if off < 0 else 1 - middle)
+
+    def _go_on_from(self, prompt: Ids) -> None:
+        """These tokens were said: whole sounds, the last of which is over.
+
+        Raises:
+            EngineError: nothing would be left to say.
+        """
+        for token in prompt.tolist():
+            self._go(token)
+            if self._last:
+                raise EngineError("The tokens of the prompt say all sounds that the request has.")
+        self._pauses[self._unit + 1] = True
+        if not self._silent:
+            self._count = _LONGEST
 
     def _go(self, token: int) -> None:
         """A token was said."""

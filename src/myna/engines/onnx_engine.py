@@ -2,8 +2,8 @@
 
 What it computes stands in graphs that hold no weights (`myna.engines.graphs`); the weights are
 those of the model folder, whoever trained them. Requests run one after another, so neighbours
-cannot change an answer. Each graph is made ready when it is first needed, so speaking with a
-finished voice never loads what only cloning uses.
+cannot change an answer. Each graph is made ready when it is first needed, or before, while others
+read (`get_ready`); so speaking with a finished voice never loads what only cloning uses.
 
 Letters in shapes as in `myna.engines.base`, and H heads, D head width, C capacity.
 """
@@ -66,6 +66,10 @@ class OnnxEngine:
         self._precision = bundles.chosen(folder.path, precision, self.spec.precision)
         self._graphs = graphs.open_graphs(self.spec, folder.path, precision=self._precision)
         self._part = part_opener(folder)
+
+    def get_ready(self) -> None:
+        # The decoder takes longest.
+        self._decode, self._prefill, self._step  # noqa: B018 - each begins when it is named
 
     def ears(self) -> str:
         return ears(self._folder)

@@ -10,7 +10,9 @@ interface).
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from functools import cache
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -33,13 +35,17 @@ _QUIET = 4
 class Session:
     """One graph with its weights.
 
+    Weights are gathered at once; the runtime then makes itself ready in a thread of its own,
+    without Python's lock, and who runs the graph waits for it.
+
     Args:
         parts: where weights come from.
         tables: what else the graph reads, by name.
         threads: that one run may use.
 
     Raises:
-        CheckpointError: graph and weights do not fit.
+        CheckpointError: weights are missing. If the runtime finds that graph and weights do not
+            fit, this is raised when the graph is run.
         MissingExtraError: ONNX Runtime is not installed.
     """
 
@@ -61,23 +67,33 @@ class Session:
         weights = weights_of(graph.weights, parts, tables)
         values = [runtime.OrtValue.ortvalue_from_numpy(weight) for weight in weights.values()]
         options.add_external_initializers(list(weights), values)
+        self._ready: Future[Any] = Future()
+        Thread(target=self._start, args=(str(graph.path), options, values)).start()
+
+    def _start(self, path: str, options: Any, values: Sequence[Any]) -> None:
+        """Make the runtime ready, which copies `values`."""
         try:
-            self._session = runtime.InferenceSession(
-                str(graph.path), sess_options=options, providers=["CPUExecutionProvider"]
+            started = _runtime().InferenceSession(
+                path, sess_options=options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # its errors share no class
-            raise CheckpointError(
-                f"{graph.path} and the weights do not fit together: {error}"
-            ) from error
+        except Exception as error:  # noqa: BLE001 - its errors share no class
+            wrong = CheckpointError(f"{path} and the weights do not fit together: {error}")
+            wrong.__cause__ = error
+            self._ready.set_exception(wrong)
+        else:
+            self._ready.set_result(started)
+        del values
 
     def run(self, **inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """All outputs.
 
         Raises:
             EngineError: it could not be computed.
+            CheckpointError: graph and weights do not fit.
         """
+        session = self._ready.result()
         try:
-            found: list[NDArray[Any]] = self._session.run(None, inputs)
+            found: list[NDArray[Any]] = session.run(None, inputs)
         except Exception as error:  # its errors share no class
             raise EngineError(f"ONNX Runtime could not compute {self._name}: {error}") from error
         return found
@@ -87,7 +103,7 @@ class Session:
 
         An output may be tied to the array of an input. The caller keeps the arrays alive.
         """
-        binding = self._session.io_binding()
+        binding = self._ready.result().io_binding()
         for name, array in inputs.items():
             binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
         for name, array in outputs.items():
@@ -96,7 +112,7 @@ class Session:
 
     def run_bound(self, binding: Any) -> None:
         """Run on the arrays of `bind`."""
-        self._session.run_with_iobinding(binding)
+        self._ready.result().run_with_iobinding(binding)
 
 
 def cores() -> int:

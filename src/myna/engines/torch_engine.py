@@ -84,6 +84,9 @@ class TorchEngine:
         self._dtype = _pick_precision(precision, self._device)
         self._slots, self._lanes = slots, lanes
 
+    def get_ready(self) -> None:
+        """Weights are read where they lie, which takes no time that is worth a thread."""
+
     def ears(self) -> str:
         return ears(self._folder)
 

@@ -55,6 +55,8 @@ class Said:
     phones: Ids
     text_features: Floats | None
     tokens: Ids
+    sounds: Ids | None = None
+    """Of the phones, for a model whose tokens are spelled."""
 
 
 class Context:
@@ -64,9 +66,8 @@ class Context:
         most: as `Sampling.context` says.
     """
 
-    def __init__(self, most: int, spec: FamilySpec) -> None:
-        alone = spec.token_model.spelling is not None
-        self._said: deque[Said] = deque(maxlen=0 if alone else most)
+    def __init__(self, most: int) -> None:
+        self._said: deque[Said] = deque(maxlen=most)
 
     @property
     def used(self) -> bool:
@@ -145,10 +146,12 @@ class Script:
         """
         voice, line = self._utterance.voice, self.lines[index]
         prompt, phones, features = voice.prompt, line.phones, line.text_features
-        tokens = np.zeros(0, dtype=np.int64)
+        tokens, sounds = np.zeros(0, dtype=np.int64), line.sounds
         for said in reversed(before):
             phones, features = _after(said, phones, features)
             tokens = np.concatenate([said.tokens, tokens])
+            if sounds is not None and said.sounds is not None:
+                sounds = np.concatenate([said.sounds, sounds])
         if prompt is not None:
             said = Said(prompt.phones, prompt.text_features, prompt.tokens)
             phones, features = _after(said, phones, features)
@@ -159,7 +162,7 @@ class Script:
         return TokenRequest(
             phones=phones,
             text_features=features,
-            sounds=line.sounds,
+            sounds=sounds,
             prompt=tokens,
             sampling=self._utterance.sampling,
             seed=self.seed,
@@ -169,7 +172,7 @@ class Script:
     def said(self, index: int, tokens: SemanticTokens) -> Said:
         """A sentence as the next ones go on from it."""
         line = self.lines[index]
-        return Said(line.phones, line.text_features, tokens.ids)
+        return Said(line.phones, line.text_features, tokens.ids, line.sounds)
 
     def decoding(self, index: int) -> DecodeRequest:
         """How a sentence is to sound; its tokens are still to come."""

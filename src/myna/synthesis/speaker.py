@@ -178,6 +178,7 @@ class Myna:
             VoiceError: there is no such voice, or it was made by another model.
             EngineError: the model could not finish.
         """
+        self.engine.get_ready()
         utterance = _utterance(
             text, self.voice(voice), language, cut, sampling, delivery, markup, improved, lexicon
         )
@@ -223,6 +224,7 @@ class Myna:
         """
         whole = text if isinstance(text, str) else ""
         plan = pacing or Pacing()
+        self.engine.get_ready()
         utterance = _utterance(
             whole, self.voice(voice), language, cut, sampling, delivery, markup, improved, lexicon
         )

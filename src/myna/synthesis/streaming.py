@@ -211,7 +211,7 @@ class Telling:
     def _begin(self, script: Script, index: int) -> None:
         if self._track is None or self._context is None:
             self._track, self._rate = Track(script.rate, script.pause), script.rate
-            self._context = Context(script.context, self._engine.spec)
+            self._context = Context(script.context)
         self._script, self._index = script, index
         self._request = script.request(index, self._context.before)
         if self._guard is not None and self._guard.again:

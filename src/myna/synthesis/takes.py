@@ -38,7 +38,7 @@ def said(
     made: dict[int, dict[Take, tuple[Rendered, SemanticTokens]]] = {
         index: {} for index in range(len(attempts))
     }
-    context = Context(script.context, engine.spec)
+    context = Context(script.context)
     while waiting := [index for index, each in enumerate(attempts) if not each.done]:
         waiting = waiting[:1] if context.used else waiting
         requests = [script.request(index, context.before) for index in waiting]

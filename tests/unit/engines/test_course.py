@@ -23,10 +23,15 @@ SPEC = TokenModelSpec(phones=732, spelling=SPELLING)
 L = SPELLING.levels
 
 
-def course(*sounds: int, temperature: float = 0.0, seed: int = 0) -> Course:
-    """Of phones that sound like this."""
+def course(
+    *sounds: int, temperature: float = 0.0, seed: int = 0, said: tuple[int, ...] = ()
+) -> Course:
+    """Of phones that sound like this, of which the first were `said`."""
     request = TokenRequest(
-        phones=np.ones(len(sounds), np.int64), sounds=np.array(sounds), seed=seed
+        phones=np.ones(len(sounds), np.int64),
+        sounds=np.array(sounds),
+        prompt=np.array(said, np.int64) * L,
+        seed=seed,
     )
     return Course(request, SPEC, temperature)
 
@@ -46,6 +51,21 @@ def says(way: Course, **chances: float) -> int:
     """The sound drawn next; -1 for the end."""
     token = way.draw(logits(**chances))
     return -1 if token == SPEC.end else token // L
+
+
+def test_it_goes_on_from_what_was_said() -> None:
+    way = course(5, 6, 0, 7, 0, said=(0, 5, 5, 6))
+    assert says(way, s6=0.9) == 7  # the last sound is over, however long the model would hold it
+    assert says(way, s7=0.9) == 7
+    assert says(course(5, 6, 0, 7, 0, said=(5, 6, 0)), s0=0.9) == 0
+    assert says(course(5, 6, 0, 7, 0, said=(5, 6, 0)), s7=0.9) == 7
+    assert says(course(5, 0, 5, said=(5,)), s5=0.9) == 0  # or nobody would hear two of them
+
+
+@pytest.mark.parametrize("said", [(5, 6, 7), (5, 6, 7, 0)])
+def test_something_must_be_left_to_say(said: tuple[int, ...]) -> None:
+    with pytest.raises(EngineError, match="all sounds"):
+        course(5, 6, 0, 7, 0, said=said)
 
 
 def test_a_text_is_gone_through_sound_by_sound() -> None:

@@ -254,6 +254,11 @@ class TestWeights:
         assert said == answers(TorchEngine(tuned, device="cpu"), asked)
         assert said != answers(OnnxEngine(open_model("toy")), asked)
 
+    def test_it_says_the_same_if_it_is_told_before(self, graphs_home: Path) -> None:
+        asked, told = requests(2), OnnxEngine(open_model("toy"))
+        told.get_ready()
+        assert answers(told, asked) == answers(OnnxEngine(open_model("toy")), asked)
+
     def test_weights_that_are_missing_or_misshapen(self, graphs_home: Path) -> None:
         folder = open_model("toy")
         parts: dict[str, dict[str, Any]] = {
@@ -266,6 +271,8 @@ class TestWeights:
             graphs_home / "broken", kind=store.VOICE_MODEL, spec="toy", parts=parts, provenance={}
         )
         engine = OnnxEngine(made)
+        with pytest.raises(CheckpointError, match=r"decoder lack codebook\.weight"):
+            engine.get_ready()
         request = DecodeRequest(
             tokens=np.arange(9), phones=np.arange(3), timbre=np.ones(32, dtype=np.float32)
         )

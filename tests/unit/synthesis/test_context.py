@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ import toy
 from myna.datatypes import Guard, Pacing, Reference, Sampling, Utterance, Voice
 from myna.engines.base import TokenRequest
 from myna.errors import ConfigError
-from myna.specs import FAMILIES
 from myna.synthesis.performance import MOST_CONTEXT, Context, Said, Script
 from myna.synthesis.scheduler import Scheduler
 from myna.synthesis.speaker import Myna
@@ -77,7 +77,7 @@ def test_streams_and_schedulers_say_the_same(myna: Myna, voice: Voice) -> None:
 
 
 def test_only_so_much_goes_before() -> None:
-    context = Context(2, FAMILIES["v2"])
+    context = Context(2)
     for length in (10, 20, 30):
         context.add(Said(np.zeros(5, np.int64), None, np.zeros(length, np.int64)))
     assert [len(each.tokens) for each in context.before] == [20, 30]
@@ -87,16 +87,24 @@ def test_only_so_much_goes_before() -> None:
     assert context.before == ()
 
 
-def test_spelled_sentences_stand_alone() -> None:
+def test_spelled_sentences_go_on_too() -> None:
     tiny = Myna.load("tiny")
-    utterance = Utterance(text=TEXT, voice=tiny.voice(), sampling=TOGETHER)
-    script = Script(tiny.engine, utterance, None)
-    assert not Context(script.context, tiny.engine.spec).used
-    spoken = [
-        tiny.speak("Good morning. It is.", sampling=each, guard=ONCE).audio.samples.tolist()
-        for each in (TOGETHER, ALONE)
+    text = "Good morning to you. It is very late now. We must go home."
+    said = [
+        tiny.speak(text, sampling=replace(each, top_k=1), guard=ONCE) for each in (TOGETHER, ALONE)
     ]
-    assert spoken[0] == spoken[1]
+    one, other = (each.audio.samples for each in said)
+    first = round(said[0].timings[0].end * said[0].audio.rate)
+    np.testing.assert_array_equal(one[:first], other[:first])
+    assert one.tolist() != other.tolist()
+    script = Script(tiny.engine, Utterance(text=text, voice=tiny.voice(), sampling=TOGETHER), None)
+    before: list[Said] = []
+    for index, line in enumerate(script.lines):
+        ((_, tokens),) = tiny.engine.generate([script.request(index, before)])
+        before.append(script.said(index, tokens))
+        words = [word.text for word in script.words(index, tokens, 60.0)]
+        assert words == line.sentence.source.split()
+    assert len(before) == 3
 
 
 def test_how_many_is_checked() -> None:

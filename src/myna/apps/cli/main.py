@@ -4,8 +4,9 @@ Exit codes: 0 done; 1 it could not be done, and the message says why; 2 the comm
 understood; 3 weights are missing; 4 a download failed; 74 reading or writing failed, such as a full
 disk or a closed pipe (the latter without a message); 130 interrupted with Ctrl-C.
 
-Audio and what was asked for go to the standard output, everything else to standard error. What a
-command needs is imported when it runs.
+Audio and what was asked for go to the standard output, everything else to standard error. Of the
+commands only the one that was named is imported, and what it needs when it runs: a third of a
+second until speech begins.
 """
 
 import argparse
@@ -15,33 +16,37 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 
 from myna import __version__
-from myna.apps.cli import (
-    batch,
-    clone,
-    convert,
-    doctor,
-    evaluate,
-    export,
-    models,
-    prepare,
-    say,
-    serve,
-    text,
-    train,
-    voices,
-)
 from myna.apps.cli.console import UsageError, shown
 from myna.errors import DownloadError, ModelNotFoundError, MynaError
+
+COMMANDS = (
+    "say",
+    "batch",
+    "clone",
+    "convert",
+    "voices",
+    "text",
+    "prepare",
+    "train",
+    "evaluate",
+    "serve",
+    "export",
+    "models",
+    "doctor",
+)
+"""Each is a module beside this one, with `add_to`."""
 
 DONE, FAILED, USAGE, NO_WEIGHTS, NO_DOWNLOAD, NO_IO, INTERRUPTED = 0, 1, 2, 3, 4, 74, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    parser = _parser()
-    given = parser.parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    named = [name for name in arguments[:1] if name in COMMANDS]
+    given = parser_of(named or COMMANDS).parse_args(arguments)
     with _warnings_shown():
         try:
             code: int = given.run(given)
@@ -53,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser_of(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """What understands these commands."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show where an error comes from")
     parser = argparse.ArgumentParser(
@@ -63,22 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"myna {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (
-        say,
-        batch,
-        clone,
-        convert,
-        voices,
-        text,
-        prepare,
-        train,
-        evaluate,
-        serve,
-        export,
-        models,
-        doctor,
-    ):
-        command.add_to(commands, common)
+    for name in names:
+        import_module(f"myna.apps.cli.{name}").add_to(commands, common)
     return parser
 
 

@@ -11,6 +11,8 @@ import ast
 import inspect
 import sys
 from dataclasses import MISSING, Field, fields
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -70,11 +72,9 @@ def default(kind: type[Any], name: str) -> Any:
 
 
 def field_docs(kind: type[Any]) -> dict[str, str]:
-    """The string written under each field of a class."""
-    (definition,) = ast.parse(inspect.getsource(kind)).body
-    assert isinstance(definition, ast.ClassDef)
+    """The string written under each field of a class at the top of its module."""
     docs = {}
-    for above, below in zip(definition.body, definition.body[1:], strict=False):
+    for above, below in pairwise(_classes(kind.__module__)[kind.__name__].body):
         match above, below:
             case (
                 ast.AnnAssign(target=ast.Name(id=name)),
@@ -82,6 +82,13 @@ def field_docs(kind: type[Any]) -> dict[str, str]:
             ):
                 docs[name] = " ".join(text.split())
     return docs
+
+
+@cache
+def _classes(module: str) -> dict[str, ast.ClassDef]:
+    """By name; modules are parsed once, which `inspect.getsource` does for every class."""
+    body = ast.parse(inspect.getsource(sys.modules[module])).body
+    return {each.name: each for each in body if isinstance(each, ast.ClassDef)}
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:

@@ -105,6 +105,7 @@ def run(given: argparse.Namespace) -> int:
     console = Console(quiet=given.quiet)
     console.progress(f"loading {model} ...")
     myna = load(model, given)
+    myna.engine.get_ready()
     if given.reference:
         voice = myna.clone(
             given.reference, text=given.reference_text, language=given.reference_language

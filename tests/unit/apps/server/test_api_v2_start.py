@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from myna.apps.cli.main import _parser
+from myna.apps.cli.main import parser_of
 from myna.apps.server import api_v2
 
 CONFIG = """\
@@ -54,7 +54,7 @@ def test_options(
 ) -> None:
     assert api_v2.main(given) == 0
     (command,) = served
-    parsed = _parser().parse_args(command)
+    parsed = parser_of().parse_args(command)
     assert (parsed.host, parsed.port) == (host, port)
     assert capsys.readouterr().err == ""
 

@@ -79,6 +79,9 @@ class _Engine(OnnxEngine):
     outputs: Sequence[str]
     """Of the decoder."""
 
+    def get_ready(self) -> None:
+        """The models of the repository are."""
+
     def generation(self) -> Generation:  # type: ignore[override]
         return _Generation()
 
