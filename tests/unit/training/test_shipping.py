@@ -9,9 +9,14 @@ import pytest
 
 pytest.importorskip("torch")
 
+import toy
+from myna import Guard, Myna
 from myna.checkpoints import store
+from myna.dataset.manifest import Clip
+from myna.dataset.prepare import PreparedSet
 from myna.engines.torch_engine import TorchEngine
-from myna.errors import CheckpointError
+from myna.errors import CheckpointError, DatasetError
+from myna.training import shipping
 from myna.training.fresh import fresh
 from myna.training.shipping import main
 
@@ -45,13 +50,67 @@ def test_one_model(toy_home: Path, tmp_path: Path) -> None:
         main(["-o", str(tmp_path / "more")])
 
 
-def test_the_first_voice_named_is_the_one_that_speaks(toy_home: Path, tmp_path: Path) -> None:
+TABLE = """
+[[voice]]
+name = "zoe"
+speaker = "anna"
+licence = "CC0"
+consent = "Anna, who agreed"
+
+[[voice]]
+name = "adam"
+speaker = "ben"
+licence = "CC-BY 4.0"
+consent = "Ben, who agreed"
+"""
+
+
+@pytest.fixture
+def prepared(toy_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PreparedSet:
+    """Five clips of each speaker; the first of them is too short to be cloned."""
+    folder = tmp_path / "set"
+    (folder / "clips").mkdir(parents=True)
+    clips = []
+    for index in range(10):
+        seconds = 4.0 if index % 5 else 1.0
+        clips.append(
+            Clip(
+                id=f"{index:012x}",
+                source=f"{index}.wav",
+                audio=f"clips/{index:012x}.flac",
+                end=seconds,
+                rate=toy.clip(seconds).rate,
+                speaker="anna" if index < 5 else "ben",
+            )
+        )
+        toy.clip(seconds, seed=index).save(folder / clips[-1].audio)
+    made = PreparedSet(folder=folder, clips=tuple(clips), dropped=())
+    monkeypatch.setattr(shipping, "open_set", lambda _folder: made)
+    return made
+
+
+def test_voices_are_made_of_speakers_of_a_set(prepared: PreparedSet, tmp_path: Path) -> None:
     model, out = fresh("toy", tmp_path / "a", ()), tmp_path / "out"
-    assert main([str(model.path), "-o", str(out), "--voice", "zoe", "--voice", "lost"]) == 0
-    (out / "voices").mkdir()
-    for name in ("zoe", "eve", "adam"):
-        (out / "voices" / f"{name}.voice").touch()
-    assert list(store.open_model(out).voices) == ["zoe", "adam", "eve"]
+    (tmp_path / "voices.toml").write_text(TABLE)
+    given = ["--voices", str(tmp_path / "voices.toml"), "--set", str(prepared.folder)]
+    assert main([str(model.path), "-o", str(out), *given]) == 0
+    assert list(store.open_model(out).voices) == ["zoe", "adam"], "the first one speaks by default"
+    myna = Myna.load(out)
+    zoe = myna.voice("zoe")
+    assert (zoe.name, zoe.licence, zoe.consent) == ("zoe", "CC0", "Anna, who agreed")
+    clips = [prepared.folder / clip.audio for clip in prepared.clips[1:5]]
+    np.testing.assert_array_equal(zoe.timbre, myna.clone(clips, cache=False).timbre)
+    assert myna.speak("Good morning.", "adam", guard=Guard(check=False)).audio.seconds > 0
+
+
+def test_a_speaker_who_is_not_there(prepared: PreparedSet, tmp_path: Path) -> None:
+    model = fresh("toy", tmp_path / "a", ())
+    (tmp_path / "voices.toml").write_text(TABLE.replace('"ben"', '"eve"'))
+    given = ["--voices", str(tmp_path / "voices.toml"), "--set", str(prepared.folder)]
+    with pytest.raises(DatasetError, match="no clip of eve"):
+        main([str(model.path), "-o", str(tmp_path / "out"), *given])
+    with pytest.raises(SystemExit):
+        main([str(model.path), "-o", str(tmp_path / "out"), *given[:2]])
 
 
 def test_of_one_family(toy_home: Path, tmp_path: Path) -> None:
