@@ -5,7 +5,8 @@
 #
 # SPEECH is the folder of lists and recordings that README.md names; OUT takes what is made. The same
 # command goes on where it was stopped. The recogniser of this checkout is replaced, so work in a
-# clone. STEPS=20 in the environment takes that many steps in every stage, to try the way.
+# clone. STEPS=20 in the environment takes that many steps in every stage, to try the way; what comes
+# after the recogniser then needs the one that is there, since it could not lay a text.
 set -eu
 speech=$(cd "$1" && pwd)
 mkdir -p "$2"
@@ -21,7 +22,7 @@ myna() { "$PYTHON" -m myna.apps.cli.main "$@"; }
 
 # shellcheck disable=SC2046 # words of `few` are options
 "$PYTHON" -m myna.training.recogniser --speech "$speech" --out "$out/recogniser" $(few loop.steps)
-cp "$out/recogniser/recogniser.safetensors" src/myna/engines/data/
+[ -n "${STEPS:-}" ] || cp "$out/recogniser/recogniser.safetensors" src/myna/engines/data/
 # shellcheck disable=SC2046
 "$PYTHON" -m myna.training.speaker_encoder --speech "$speech" --out "$out/speaker" $(few loop.steps)
 mkdir -p "$MYNA_HOME/models"

@@ -45,7 +45,8 @@ ADVICE = {
     "duplicate": "Nothing to do: the first copy is used.",
     "too short": "Join it with its neighbours, or lower the shortest length.",
     "too long": "Give its parts with times, or let it be cut at silences.",
-    "no words": "Give the words in a list, or choose a transcriber.",
+    "no words": "Give the words in a list, or choose a transcriber. Words of a recording that is "
+    "longer than --longest-given are not used.",
     "unsure words": "Listen, and give the words in a list.",
     "wrong text": "Listen, and correct the list; often two lines were swapped.",
     "alphabet": "Correct the language or the text in the list.",

@@ -41,7 +41,7 @@ class PrepareSettings:
     """Longest clip that is cut at silences, in seconds: 3 to 30."""
     shortest_given: float = 1.0
     """Shortest recording or part whose words are known, in seconds: 0.2 to 10."""
-    longest_given: float = 12.0
+    longest_given: float = 20.0
     """Longest recording or part whose words are known, in seconds: 3 to 60."""
     transcriber: str = "none"
     """What writes down words that nobody gave: none, moonshine, faster-whisper or funasr.

@@ -21,6 +21,7 @@ from pathlib import Path
 from myna.checkpoints import store
 from myna.training import portable, recipes
 from myna.training.borrowing import install, pack, run, take
+from myna.training.programs import ended
 
 log = logging.getLogger(__name__)
 
@@ -122,4 +123,4 @@ def _install(given: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(ended(main))

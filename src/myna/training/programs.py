@@ -1,10 +1,13 @@
-"""What the programs that learn from corpora share: their options, and how they tell of steps."""
+"""What the programs of the recipes share: options, how they tell of steps, and how they end."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from myna.errors import MynaError
 
 _EVERY = 20
 """Steps between two that are told."""
@@ -29,3 +32,14 @@ def seldom(tell: Callable[[str], None]) -> Callable[[str], None]:
             tell(text)
 
     return told
+
+
+def ended(main: Callable[[], int]) -> int:
+    """The exit code of a program; what went wrong is told in a line."""
+    try:
+        return main()
+    except (MynaError, OSError) as error:
+        print(f"myna: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130

@@ -25,7 +25,7 @@ from myna.specs import RECOGNISER
 from myna.training.corpora import filter_banks
 from myna.training.evaluating import evaluating
 from myna.training.loop import Progress, check_settings, run
-from myna.training.programs import options, seldom
+from myna.training.programs import ended, options, seldom
 from myna.training.recogniser_corpora import examples
 from myna.training.recogniser_examples import Clips, Joined, Together
 from myna.training.recogniser_task import RecogniserTask
@@ -220,4 +220,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(ended(main))

@@ -26,6 +26,7 @@ from myna.checkpoints.store import ModelFolder
 from myna.dataset.features import recording_of
 from myna.dataset.prepare import PreparedSet, open_set
 from myna.errors import CheckpointError, DatasetError
+from myna.training.programs import ended
 
 _CLIPS = 24
 """That a voice is made of, from all over the set, at most ..."""
@@ -168,4 +169,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(ended(main))

@@ -29,7 +29,7 @@ from myna.nets.ecapa import Ecapa
 from myna.specs import EcapaSpec, encoder_spec
 from myna.training.corpora import filter_banks
 from myna.training.loop import Progress, check_settings, run
-from myna.training.programs import options, seldom
+from myna.training.programs import ended, options, seldom
 from myna.training.seeding import seeded
 from myna.training.speaker_examples import Stretches, Trials, apart
 from myna.training.speaker_separation import Separation, separation
@@ -237,4 +237,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(ended(main))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +119,19 @@ def test_of_one_family(toy_home: Path, tmp_path: Path) -> None:
     given = ["--token-model", "toy", "--decoder", "toyPro", "-o", str(tmp_path / "out")]
     with pytest.raises(CheckpointError, match="of one family"):
         main(given)
+
+
+def test_what_is_wrong_is_told_in_a_line(toy_home: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "myna.training.shipping",
+        "nobody",
+        "-o",
+        str(tmp_path / "out"),
+    ]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert run.stderr.startswith("myna: ")
+    assert "nobody" in run.stderr
+    assert "Traceback" not in run.stderr
