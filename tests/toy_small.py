@@ -116,12 +116,14 @@ def buzzing(sound: toy.Audio) -> Any:
     return np.linspace(100, 200, round(sound.seconds * FRAMES_PER_SECOND), dtype=np.float32)
 
 
-def prepared(folder: Path, speakers: Sequence[str] = ("anna", "ben")) -> PreparedSet:
-    """Four sentences of each speaker, 1.5 s each."""
+def prepared(
+    folder: Path, speakers: Sequence[str] = ("anna", "ben"), seconds: float = 1.0
+) -> PreparedSet:
+    """Four sentences of each speaker."""
     (folder / "clips").mkdir(parents=True)
     clips = []
     for index in range(len(WORDS) * len(speakers)):
-        audio = toy.clip(1.0, seed=index, rate=RATE)
+        audio = toy.clip(seconds, seed=index, rate=RATE)
         clip = Clip(
             id=f"{index:012x}",
             source=f"{index}.wav",

@@ -20,6 +20,7 @@ import myna
 from myna.audio.recordings import read
 from myna.audio.reference import prepare_reference
 from myna.checkpoints import store
+from myna.checkpoints.recognise import DECODER, TOKEN_MODEL
 from myna.checkpoints.store import ModelFolder
 from myna.dataset.features import FeatureSet, recording_of
 from myna.dataset.manifest import Clip
@@ -69,7 +70,8 @@ class Delivered:
     measured: Mapping[str, Judged]
     """By candidate, and of the base model under `before`."""
     remembered: Report | None
-    """Whether the token model learnt its clips by heart; None if nothing was held out."""
+    """Whether the token model learnt its clips by heart; None if it did not learn, or nothing was
+    held out."""
 
 
 def deliver(
@@ -124,10 +126,10 @@ def deliver(
         )
     choice = choose([_candidate(which, measured[which], learners, out) for which in able])
     chosen = choice.best.name
-    token_model = learners[0]
-    report = remembered(
-        token_model, out / token_model.name, _kept(token_model, out, chosen), device
-    )
+    report = None
+    for learner in learners:
+        if learner.name == TOKEN_MODEL:
+            report = remembered(learner, out / learner.name, _kept(learner, out, chosen), device)
     facts = _facts(choice, measured, judges, listened, base, run, report)
     check_free(name, run)
     model = store.write(
@@ -206,16 +208,18 @@ def _no_reference(trouble: str) -> TrainingError:
 def _candidates(
     learners: Sequence[Learner], base: ModelFolder, out: Path, name: str
 ) -> dict[str, ModelFolder]:
-    """Models of the best weights and of the last ones, unless those are the same.
+    """Models of the best weights and of the last ones, unless those are the same; a net that did
+    not learn is the base model's.
 
-    Folders are named by voice, family, and the steps of both nets.
+    Folders are named by voice, family, and the steps of the nets.
     """
     steps = {which: _steps(learners, out, which) for which in ("best", "last")}
     if steps["best"] == steps["last"]:
         del steps["best"]
     found = {}
     for which in steps:
-        parts = {
+        parts = {part: store.tensors(base, part) for part in (TOKEN_MODEL, DECODER)}
+        parts |= {
             learner.name: _as_kept(_learnt(learner, out, which), base, learner.name)
             for learner in learners
         }

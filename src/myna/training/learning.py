@@ -38,6 +38,13 @@ from myna.training.token_model_task import TokenModelTask
 
 _PCM_SCALE = 32768.0
 
+_SPELLS_AS_IT_IS = 600.0
+"""Seconds of speech below which a token model that spells is left alone. Who speaks it is told by
+the speaker vector; from a minute it learns how those few sentences went. With `tiny` that made
+33.6 % of words wrong instead of 22.1 % of one speaker, 14.2 instead of 11.1 % of another, and
+nothing else of what was measured any better.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -157,7 +164,8 @@ class Learner:
 def learners(
     base: ModelFolder, features: FeatureSet, recipe: Recipe, *, seed: int
 ) -> tuple[Learner, ...]:
-    """Those nets of `recipe.learn`, with the base model's weights.
+    """Those nets of `recipe.learn`, with the base model's weights; without a token model that
+    spells, if the recipe goes by the amount of speech and there is little (`_SPELLS_AS_IT_IS`).
 
     Raises:
         TrainingError: the base model lacks what only training needs.
@@ -169,8 +177,13 @@ def learners(
     seconds = sum(features.rows[index].clip.seconds for index in train)
     advised = advice(seconds) if recipe.by_amount else None
     plans = _plans(spec, seconds, recipe)
+    stays = (
+        recipe.by_amount and seconds < _SPELLS_AS_IT_IS and spec.token_model.spelling is not None
+    )
     made = []
     for name in recipe.learn:
+        if stays and name == TOKEN_MODEL:
+            continue
         plan = plans.get(name)
         speakers = [features.rows[row].clip.speaker for row in (*train, *held_out)]
         judged = DISCRIMINATOR in base.parts

@@ -39,7 +39,7 @@ def ended(main: Callable[[], int]) -> int:
     try:
         return main()
     except (MynaError, OSError) as error:
-        print(f"myna: {error}", file=sys.stderr)
+        sys.stderr.write(f"myna: {error}\n")
         return 1
     except KeyboardInterrupt:
         return 130

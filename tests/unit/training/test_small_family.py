@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,16 @@ pytest.importorskip("torch")
 pytest.importorskip("soundfile")
 
 import toy_small
+from myna import Myna
 from myna.checkpoints import store
 from myna.dataset.feature_set import load
 from myna.dataset.features import FeatureSet, features
 from myna.dataset.prepare import PreparedSet
 from myna.engines.torch_engine import TorchEngine
 from myna.errors import ConfigError, TrainingError
-from myna.training import recipes, voice
+from myna.training import delivering, recipes, voice
 from myna.training.fresh import fresh
+from myna.training.judging import Judges
 from myna.training.learning import learners
 from myna.training.scratch import train_model
 from myna.training.speaker_vectors import of_others
@@ -83,6 +86,41 @@ def test_stages_go_on_from_each_other(prepared: PreparedSet, tmp_path: Path) -> 
     third = train_model(prepared, second, tmp_path / "c", plain, Silence(), name="third")
     assert third is not None
     assert "discriminator" not in third.parts
+
+
+def test_a_voice_of_little_speech_is_spelled_as_before(
+    prepared: PreparedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("myna.training.delivering.open_judges", lambda: Judges(None, None))
+    base = fresh("toySmall", tmp_path / "base", ())
+    clips = toy_small.prepared(tmp_path / "anna", ("anna",), 4.0)
+    said = tuple(replace(clip, text=f"{clip.text} {clip.text}") for clip in clips.clips)
+    clips = replace(clips, clips=said)
+    recipe = recipes.read("voice", ["decoder.loop.steps=1", "decoder.learning.slice_frames=8"])
+    made = train_voice(clips, base, tmp_path / "run", recipe, Silence(), name="anna")
+    assert made is not None
+    assert not (tmp_path / "run" / "token_model").exists()
+    assert made.remembered is None
+    before, after = (
+        {part: store.tensors(model, part) for part in ("token_model", "decoder")}
+        for model in (base, made.model)
+    )
+    for name, tensor in before["token_model"].items():
+        np.testing.assert_array_equal(after["token_model"][name], tensor)
+    assert any(
+        not np.array_equal(after["decoder"][name], tensor)
+        for name, tensor in before["decoder"].items()
+    )
+
+
+def test_a_voice_takes_timbre_from_all_clips(prepared: PreparedSet, tmp_path: Path) -> None:
+    base = fresh("toySmall", tmp_path / "base", ())
+    clips = toy_small.prepared(tmp_path / "anna", ("anna",), 4.0)
+    made = delivering._voice(base, clips.folder, clips.clips, "anna", "cpu")
+    recordings = [clips.folder / clip.audio for clip in clips.clips]
+    expected = Myna.load(base.path, engine="torch", device="cpu").clone(recordings, cache=False)
+    np.testing.assert_allclose(made.timbre, expected.timbre, atol=1e-6)
+    assert made.prompt is None
 
 
 def test_a_run_goes_on_only_from_the_same_model(prepared: PreparedSet, tmp_path: Path) -> None:
