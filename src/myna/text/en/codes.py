@@ -55,7 +55,8 @@ _ROOM = re.compile(rf"\b((?:{_PLACES}) ?-?)([1-9][0-9]{{2,3}})(?![\w%]|[.,:][0-9
 _ERROR = re.compile(r"(?<![\w.,$-])([1-5][0-9]{2})(?= (?:error|errors|status|page not found)\b)")
 _ZEROES = re.compile(r"(?<![\w.,-])0[0-9]+(?![\w]|[.,][0-9])")
 
-_ROMAN = r"(?=[IVXLC])(?:C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
+# All of its parts may be empty, but not all of them together: `John Lennon` begins with an L.
+_ROMAN = r"(?=[IVXLC])(?:C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})(?<=[IVXLC])"
 _DIVISIONS = (
     "[Cc]hapter|[Pp]art|[Aa]ct|[Ss]cene|[Vv]olume|[Bb]ook|[Ss]ection|[Aa]rticle|[Tt]ype|[Pp]hase|"
     "[Ss]tage|[Ll]evel|[Gg]rade|[Cc]lass|[Ee]pisode|Title|Appendix|Figure|Table|Season|War|Bowl|"
@@ -73,6 +74,8 @@ _RULER = re.compile(rf"\b({_RULERS}) ({_ROMAN})\b(?!['.]\w)")
 _AFTER_NAME = re.compile(
     r"\b([A-Z][a-z]+(?:'s)?) (II|III|IV|VI{1,3}|IX|XI{1,3}|XIV|XVI{0,3}|XI?X)\b"
 )
+_LETTERS = ("C", "L")
+"""Alone they are letters, not numbers."""
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 
 
@@ -83,13 +86,16 @@ def _number_of(roman: str) -> str:
 
 
 def _division(match: Match) -> str:
+    """Nobody counts to `Class C`."""
+    if match[2] in _LETTERS:
+        return match[0]
     return match[1] + cardinal(_number_of(match[2]))
 
 
 def _ruler(match: Match) -> str:
-    """`Henry VIII` has an ordinal; `I` after a name may be the speaker."""
+    """`Henry VIII` has an ordinal; `I` after a name may be the speaker, `C` is an initial."""
     after = match.string[match.end() : match.end() + 2]
-    if match[2] == "I" and re.match(" [a-z]", after):
+    if match[2] in _LETTERS or (match[2] == "I" and re.match(" [a-z]", after)):
         return match[0]
     return f"{match[1]} the {ordinal(_number_of(match[2]))}"
 

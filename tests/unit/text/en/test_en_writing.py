@@ -72,6 +72,10 @@ def written(text: str) -> str:
         # names of things
         ("Chapter IV of World War II", "Chapter four of World War two"),
         ("Henry VIII", "Henry the eighth"),
+        ("John Lennon and Louis Vuitton", "John Lennon and Louis Vuitton"),
+        ("The part Clara played", "The part Clara played"),
+        ("Mark LC and Class C", "Mark L C and Class C"),
+        ("John C and Louis XVI", "John C and Louis the sixteenth"),
         ("Room 101", "Room one oh one"),
         ("No. 5 and #1", "number five and number one"),
         ("COVID-19 and MP3", "COVID nineteen and M P three"),
