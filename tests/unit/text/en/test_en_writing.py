@@ -152,6 +152,12 @@ def test_any_text_becomes_words(text: str) -> None:
     assert all(0 <= start <= end <= len(text) for start, end in spans)
 
 
+@pytest.mark.parametrize("word", ["Iris", "Vera", "Xavier", "Lennon", "Clara", "Civil", "Mix"])
+def test_words_that_begin_like_roman_numbers(word: str) -> None:
+    for before in "John Louis Mark Part chapter Class Figure book".split():
+        assert written(f"{before} {word} is") == f"{before} {word} is"
+
+
 @pytest.mark.parametrize(
     "piece", ["a", "1", " ", "A.", "1,", "1-", "' ", "a/", "$1", "(a", "1/2 ", "\n", "½", "a@", "-"]
 )
