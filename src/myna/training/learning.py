@@ -39,10 +39,10 @@ from myna.training.token_model_task import TokenModelTask
 _PCM_SCALE = 32768.0
 
 _SPELLS_AS_IT_IS = 600.0
-"""Seconds of speech below which a token model that spells is left alone. Who speaks it is told by
-the speaker vector; from a minute it learns how those few sentences went. With `tiny` that made
-33.6 % of words wrong instead of 22.1 % of one speaker, 14.2 instead of 11.1 % of another, and
-nothing else of what was measured any better.
+"""Seconds of speech below which a token model that spells is left alone. Who speaks is told by the
+speaker vector. Adapters that learnt from a minute took three of ten minutes and changed nothing
+that was measured: of four strangers to `tiny` 24 % of words were wrong with them and 25 % without
+(24 sentences each), similarity was 0.77 and 0.77.
 """
 
 
