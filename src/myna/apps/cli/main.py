@@ -5,8 +5,8 @@ understood; 3 weights are missing; 4 a download failed; 74 reading or writing fa
 disk or a closed pipe (the latter without a message); 130 interrupted with Ctrl-C.
 
 Audio and what was asked for go to the standard output, everything else to standard error. Of the
-commands only the one that was named is imported, and what it needs when it runs: a third of a
-second until speech begins.
+commands only the one that was named is imported, and what it needs when it runs, so that speech
+begins soon.
 """
 
 import argparse
